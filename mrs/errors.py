@@ -1,0 +1,40 @@
+"""The exceptions of mrs and the exit codes they end in.
+
+Every message says what was expected, what came, and what to type next.
+"""
+
+EXIT_INTERRUPTED = 130
+
+
+class MrsError(Exception):
+    """Anything that went wrong for a reason the user can act on."""
+
+    exit_code = 1
+
+
+class UsageError(MrsError):
+    """An option or a name that does not exist, or a value out of range."""
+
+    exit_code = 2
+
+
+class InputError(MrsError):
+    """A file that is missing, broken, or not what it claims to be."""
+
+    exit_code = 3
+
+
+class MissingError(MrsError):
+    """A weight file, a licence file or an extra that has to be installed first."""
+
+    exit_code = 4
+
+
+class NoPersonError(MrsError):
+    """A video in which nobody was found, or nobody for long enough."""
+
+    exit_code = 5
+
+
+class PluginError(MrsError):
+    """A plugin that does not fit its stage."""

@@ -1,0 +1,149 @@
+"""Named keypoint sets: names, flip pairs, bones, and maps between every two sets.
+
+Names are shared between sets (``left_knee`` is the same landmark everywhere), so a set maps to another by name;
+points that one set has only as a mean of others (a neck, a pelvis) are written as such in ``MEANS``.
+Orders follow the formats as their authors publish them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from mrs.errors import UsageError
+
+MEANS = {
+    "neck": ("left_shoulder", "right_shoulder"),
+    "mid_hip": ("left_hip", "right_hip"),
+    "left_eye": ("left_eye_inner", "left_eye_outer"),
+    "right_eye": ("right_eye_inner", "right_eye_outer"),
+    "left_big_toe": ("left_foot_index",),
+    "right_big_toe": ("right_foot_index",),
+    "left_foot_index": ("left_big_toe",),
+    "right_foot_index": ("right_big_toe",),
+    "left_eye_inner": ("left_eye",),
+    "right_eye_inner": ("right_eye",),
+    "left_eye_outer": ("left_eye",),
+    "right_eye_outer": ("right_eye",),
+}
+
+
+@dataclass(frozen=True)
+class Keypoints:
+    """A named keypoint set."""
+
+    name: str
+    names: tuple[str, ...]
+    bones: tuple[tuple[str, str], ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def index(self, name: str) -> int:
+        """Return the row of a keypoint."""
+        return self.names.index(name)
+
+    def indices(self, *names: str) -> list[int]:
+        """Return the rows of several keypoints."""
+        return [self.names.index(n) for n in names]
+
+    @cached_property
+    def flip(self) -> np.ndarray:
+        """Permutation (K,) that exchanges left and right."""
+        return np.array([self.names.index(mirrored(n)) if mirrored(n) in self.names else i
+                         for i, n in enumerate(self.names)])
+
+    @cached_property
+    def bone_indices(self) -> list[tuple[int, int]]:
+        """Bones as pairs of rows."""
+        return [(self.names.index(a), self.names.index(b)) for a, b in self.bones]
+
+    def convert(self, points: np.ndarray, target: Keypoints) -> np.ndarray:
+        """Map `points` (..., K, 3) of x, y, confidence to another set.
+
+        A point the source lacks comes out as zeros (confidence 0). A mean of two points has the lower confidence.
+        """
+        out = np.zeros((*points.shape[:-2], len(target), points.shape[-1]), points.dtype)
+        for row, name in enumerate(target.names):
+            source = self._sources(name)
+            if source:
+                chosen = points[..., source, :]
+                out[..., row, :] = chosen.mean(-2)
+                out[..., row, -1] = chosen[..., -1].min(-1)
+        return out
+
+    def _sources(self, name: str) -> list[int]:
+        if name in self.names:
+            return [self.names.index(name)]
+        parts = MEANS.get(name, ())
+        return [self.names.index(p) for p in parts] if parts and all(p in self.names for p in parts) else []
+
+
+def mirrored(name: str) -> str:
+    """Exchange left and right in a keypoint's name."""
+    if name.startswith("left_"):
+        return "right_" + name[5:]
+    return "left_" + name[6:] if name.startswith("right_") else name
+
+
+def keypoint_set(name: str) -> Keypoints:
+    """Return a keypoint set by name."""
+    try:
+        return KEYPOINT_SETS[name]
+    except KeyError:
+        raise UsageError(f"Expected a keypoint set out of {', '.join(KEYPOINT_SETS)}, but got '{name}'.") from None
+
+
+def _both(*pairs: tuple[str, str]) -> tuple[tuple[str, str], ...]:
+    return tuple((f"{side}_{a}", f"{side}_{b}") for side in ("left", "right") for a, b in pairs)
+
+
+_LIMBS = _both(("shoulder", "elbow"), ("elbow", "wrist"), ("hip", "knee"), ("knee", "ankle"), ("shoulder", "hip"))
+_GIRDLES = (("left_shoulder", "right_shoulder"), ("left_hip", "right_hip"))
+_FEET = _both(("ankle", "heel"), ("heel", "big_toe"), ("ankle", "big_toe"))
+
+_COCO = ("nose left_eye right_eye left_ear right_ear left_shoulder right_shoulder left_elbow right_elbow "
+         "left_wrist right_wrist left_hip right_hip left_knee right_knee left_ankle right_ankle")
+
+COCO_17 = Keypoints("coco-17", tuple(_COCO.split()), _LIMBS + _GIRDLES)
+
+COCO_18 = Keypoints("coco-18", tuple(
+    "nose neck right_shoulder right_elbow right_wrist left_shoulder left_elbow left_wrist right_hip right_knee "
+    "right_ankle left_hip left_knee left_ankle right_eye left_eye right_ear left_ear".split()), _LIMBS + _GIRDLES)
+
+BODY_25 = Keypoints("body-25", tuple(
+    "nose neck right_shoulder right_elbow right_wrist left_shoulder left_elbow left_wrist mid_hip right_hip right_knee "
+    "right_ankle left_hip left_knee left_ankle right_eye left_eye right_ear left_ear left_big_toe left_small_toe "
+    "left_heel right_big_toe right_small_toe right_heel".split()), _LIMBS + _GIRDLES + _FEET)
+
+HALPE_26 = Keypoints("halpe-26", tuple(
+    (_COCO + " head_top neck mid_hip left_big_toe right_big_toe left_small_toe right_small_toe left_heel right_heel")
+    .split()), _LIMBS + _GIRDLES + _FEET)
+
+BLAZEPOSE_33 = Keypoints("blazepose-33", tuple(
+    "nose left_eye_inner left_eye left_eye_outer right_eye_inner right_eye right_eye_outer left_ear right_ear mouth_left "
+    "mouth_right left_shoulder right_shoulder left_elbow right_elbow left_wrist right_wrist left_pinky right_pinky "
+    "left_index right_index left_thumb right_thumb left_hip right_hip left_knee right_knee left_ankle right_ankle "
+    "left_heel right_heel left_foot_index right_foot_index".replace("mouth_left", "left_mouth")
+    .replace("mouth_right", "right_mouth").split()),
+    _LIMBS + _GIRDLES + _both(("ankle", "heel"), ("heel", "foot_index"), ("ankle", "foot_index"),
+                              ("wrist", "index"), ("wrist", "pinky")))
+
+H36M_17 = Keypoints("h36m-17", tuple(
+    "mid_hip right_hip right_knee right_ankle left_hip left_knee left_ankle spine neck head head_top left_shoulder "
+    "left_elbow left_wrist right_shoulder right_elbow right_wrist".split()), _LIMBS + _GIRDLES)
+
+COCOPLUS_19 = Keypoints("cocoplus-19", tuple(
+    "right_ankle right_knee right_hip left_hip left_knee left_ankle right_wrist right_elbow right_shoulder left_shoulder "
+    "left_elbow left_wrist neck head_top nose left_eye right_eye left_ear right_ear".split()), _LIMBS + _GIRDLES)
+
+SMPL_24 = Keypoints("smpl-24", tuple(
+    "pelvis left_hip right_hip spine1 left_knee right_knee spine2 left_ankle right_ankle spine3 left_foot right_foot neck "
+    "left_collar right_collar head left_shoulder right_shoulder left_elbow right_elbow left_wrist right_wrist left_hand "
+    "right_hand".split()))
+
+SMPL_PARENTS = np.array([-1, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 9, 12, 13, 14, 16, 17, 18, 19, 20, 21])
+
+KEYPOINT_SETS = {k.name: k for k in (COCO_17, COCO_18, BODY_25, HALPE_26, BLAZEPOSE_33, H36M_17, COCOPLUS_19, SMPL_24)}

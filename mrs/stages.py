@@ -1,0 +1,95 @@
+"""The stage contracts: what a plugin class of each stage must offer.
+
+A stage class is small: a ``name``, a docstring whose first line is shown by ``mrs plugins``, an optional
+nested ``Options`` (see :mod:`mrs.options`), and one verb. The pipeline makes an instance without arguments,
+sets ``self.options``, ``self.seed`` and ``self.device`` on it and calls the verb.
+
+``needs`` may name the importable modules the class wants, and ``extra`` the pip extra that brings them; where one
+is absent, ``mrs plugins`` prints the command that installs it.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+from dataclasses import dataclass
+from typing import Any
+
+from mrs.errors import MissingError, PluginError
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage: its name, its hook, and the verb with the arguments a plugin must accept."""
+
+    name: str
+    verb: str
+    arguments: tuple[str, ...]
+
+    @property
+    def hook(self) -> str:
+        """Name of the registration hook."""
+        return f"register_{self.name}s"
+
+
+STAGES = {
+    stage.name: stage
+    for stage in (
+        Stage("detector", "detect", ("video",)),
+        Stage("tracker", "link", ("video", "detections")),
+        Stage("lifter", "lift", ("video", "track")),
+        Stage("smoother", "smooth", ("video", "track", "motion")),
+        Stage("synthesizer", "transfer", ("source", "target")),
+        Stage("renderer", "render", ("video", "motions", "tracks")),
+        Stage("exporter", "write", ("motion", "path")),
+        Stage("importer", "read", ("path",)),
+    )
+}
+
+
+def check(stage: Stage, cls: Any) -> None:
+    """Refuse a class that does not fit its stage; the message says what is missing."""
+    if not isinstance(cls, type):
+        raise PluginError(f"Expected a class for the {stage.name} stage, but got {cls!r}.")
+    name = getattr(cls, "name", None)
+    if not isinstance(name, str) or not name:
+        raise PluginError(f"Expected {cls.__name__}.name to be text, but got {name!r}.")
+    verb = getattr(cls, stage.verb, None)
+    if not callable(verb):
+        raise PluginError(
+            f"Expected {cls.__name__} to have a method {stage.verb}({', '.join(stage.arguments)}), but it has none."
+        )
+    try:
+        inspect.signature(verb).bind(None, *stage.arguments)
+    except TypeError:
+        raise PluginError(
+            f"Expected {cls.__name__}.{stage.verb}({', '.join(('self', *stage.arguments))}), "
+            f"but got {stage.verb}{inspect.signature(verb)}."
+        ) from None
+    try:
+        cls()
+    except TypeError as error:
+        raise PluginError(f"Expected {cls.__name__}() to work without arguments, but it says: {error}.") from None
+
+
+def summary(cls: type) -> str:
+    """Return the first line of the class's docstring."""
+    return (inspect.getdoc(cls) or "").split("\n")[0]
+
+
+def missing_needs(cls: type) -> list[str]:
+    """List the modules that the class needs and this machine lacks."""
+    return [m for m in getattr(cls, "needs", ()) if importlib.util.find_spec(m.split(".")[0]) is None]
+
+
+def install_command(cls: type) -> str:
+    """Return the command that brings what the class needs."""
+    extra = getattr(cls, "extra", None)
+    return f"pip install 'mrs[{extra}]'" if extra else f"pip install {' '.join(missing_needs(cls))}"
+
+
+def require(cls: type) -> None:
+    """Raise MissingError, with the command to type, where the class's needs are absent."""
+    absent = missing_needs(cls)
+    if absent:
+        raise MissingError(f"'{cls.name}' needs {', '.join(absent)}, which is not installed. Type: {install_command(cls)}")
