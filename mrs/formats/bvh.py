@@ -17,7 +17,7 @@ from mrs.formats import euler
 from mrs.formats.bvh_parser import POSITIONS, ROTATIONS, parse
 
 AXES = "XYZ"
-DIGITS = 6
+METRES_BELOW = 4.0
 
 
 @dataclass(frozen=True)
@@ -167,13 +167,14 @@ def dumps(bvh: Bvh) -> str:
     if not (np.isfinite(bvh.values).all() and np.isfinite(bvh.offsets).all() and bvh.frame_time_s > 0):
         raise InputError("Expected finite numbers and a frame time above 0 to write as BVH, but got something else.")
     lines = ["HIERARCHY", *_hierarchy(bvh), "MOTION", f"Frames: {len(bvh)}", f"Frame Time: {bvh.frame_time_s:.10f}"]
-    row_format = " ".join([f"%.{DIGITS}f"] * bvh.values.shape[1])
-    lines.extend(row_format % tuple(row) for row in _tidy(bvh.values).tolist())
+    digits = _digits(bvh)
+    row_format = " ".join([f"%.{digits}f"] * bvh.values.shape[1])
+    lines.extend(row_format % tuple(row) for row in _tidy(bvh.values, digits).tolist())
     return "\n".join(lines) + "\n"
 
 
 def _hierarchy(bvh: Bvh):
-    depth = 0
+    digits, depth = _digits(bvh), 0
     depths = []
     for joint, parent in enumerate(bvh.parents):
         level = 0 if parent < 0 else depths[parent] + 1
@@ -183,12 +184,12 @@ def _hierarchy(bvh: Bvh):
         tabs = "\t" * level
         yield f"{tabs}{'ROOT' if parent < 0 else 'JOINT'} {bvh.names[joint]}"
         yield f"{tabs}{{"
-        yield f"{tabs}\tOFFSET {_triple(bvh.offsets[joint])}"
+        yield f"{tabs}\tOFFSET {_triple(bvh.offsets[joint], digits)}"
         yield f"{tabs}\tCHANNELS {' '.join([str(len(bvh.channels[joint])), *bvh.channels[joint]])}"
         for end in np.flatnonzero(bvh.end_joints == joint):
             yield f"{tabs}\tEnd Site"
             yield f"{tabs}\t{{"
-            yield f"{tabs}\t\tOFFSET {_triple(bvh.end_offsets[end])}"
+            yield f"{tabs}\t\tOFFSET {_triple(bvh.end_offsets[end], digits)}"
             yield f"{tabs}\t}}"
     yield from _close(depth, 0)
 
@@ -198,13 +199,18 @@ def _close(depth: int, level: int):
         yield "\t" * open_level + "}"
 
 
-def _triple(vector: np.ndarray) -> str:
-    return " ".join(f"{value:.{DIGITS}f}" for value in _tidy(vector).tolist())
+def _digits(bvh: Bvh) -> int:
+    """Decimals to write: 6, and 8 where the lengths are in metres."""
+    return 8 if np.abs(bvh.offsets).max(initial=0) < METRES_BELOW else 6
 
 
-def _tidy(values: np.ndarray) -> np.ndarray:
+def _triple(vector: np.ndarray, digits: int) -> str:
+    return " ".join(f"{value:.{digits}f}" for value in _tidy(vector, digits).tolist())
+
+
+def _tidy(values: np.ndarray, digits: int) -> np.ndarray:
     """Round to what is written, so that no minus stands before a zero."""
-    return np.round(values, DIGITS) + 0.0
+    return np.round(values, digits) + 0.0
 
 
 def read(path: Path | str) -> Bvh:

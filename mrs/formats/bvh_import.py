@@ -16,7 +16,8 @@ from mrs.skeletons import SMPL_24, SMPL_PARENTS
 
 SAME_BODY_M = 1e-3
 TURNED_DEG = 100.0
-SHAPE_PRIOR_M = 0.005
+SHAPE_PRIOR_M = 0.02
+TPOSE_DEG = 20.0
 _LIMB_BONES = [("hip", "knee"), ("knee", "ankle"), ("shoulder", "elbow"), ("elbow", "wrist")]
 _LIMBS = [(SMPL_24.index(f"{side}_{a}"), SMPL_24.index(f"{side}_{b}"))
           for side in ("left", "right") for a, b in _LIMB_BONES]
@@ -32,40 +33,45 @@ class _Source:
     m_per_unit: float
 
 
-def from_bvh(document: Bvh, *, unit: str = "auto", first: str = "auto", where: str = "the BVH") -> Motion:
+def from_bvh(document: Bvh, *, unit: str = "auto", tpose_first: str = "auto", where: str = "the BVH") -> Motion:
     """Turn a document with the joints of a known dialect into a Motion.
 
     Limbs keep their direction exactly where the rest pose is another than SMPL's (an A-pose, hanging arms); torso, head,
-    hands and feet keep their turn from the rest pose. `unit` is "auto" (by leg length), "cm", "m" or "inch"; `first`
-    is "auto", "keep" or "drop": whether the first frame is an extra T-pose.
+    hands and feet keep their turn from the rest pose. `unit` is "auto" (by leg length), "cm", "m" or "inch".
+    `tpose_first` says whether the first frame is an extra T-pose ("auto", "yes", "no"); such a frame is left out, and
+    serves as the rest pose instead of the offsets.
     """
     from mrs.body import load_body
 
     if len(document) == 0:
         raise InputError(f"Expected at least one frame in {where}, but got none.")
-    body = load_body(BODY)
-    source = _source(document, unit, where)
-    betas, same_body = _betas(body, source)
-    rest_m = body.rest_joints(betas)
-    turned, placed = document.pose()
-    turned = source.axes.T @ turned @ source.axes
-    root_m = placed[:, source.rows[0]] @ source.axes * source.m_per_unit
-    if not same_body:
-        root_m = root_m * (_leg_m(rest_m) / _leg_m(source.rest_m))
-    world = _carry(turned, source, rest_m, where)
-    quats = body.local_quats(world)
-    start = _first_frame(quats, first)
-    return body.motion(document.times_s[start:] - document.times_s[start], root_m[start:], quats[start:], betas)
-
-
-def _source(document: Bvh, unit: str, where: str) -> _Source:
-    """Match the joints; find the unit by leg length and the axes by the rest pose."""
     _, named = match(document.names, where)
     rows = {SMPL_24.index(name): row for name, row in named.items()}
-    rest = document.rest_joints()
-    rest_24 = np.full((len(SMPL_24), 3), np.nan)
-    rest_24[list(rows)] = rest[list(rows.values())]
-    rest_24 -= rest_24[0]
+    turned, placed = document.pose()
+    times_s, rest = document.times_s, document.rest_joints()
+    if _has_tpose(turned, placed, rows, tpose_first):
+        rest, times_s = placed[0], times_s[:-1]
+        turned, placed = turned[1:] @ np.swapaxes(turned[0], -1, -2), placed[1:]
+    source = _source(rows, rest, unit, where)
+    body = load_body(BODY)
+    betas, same_body = _betas(body, source)
+    rest_m = body.rest_joints(betas)
+    world = _carry(source.axes.T @ turned @ source.axes, source, rest_m, where)
+    placed = placed @ source.axes * source.m_per_unit
+    root_m = placed[:, rows[0]] if same_body else _root(placed, world, source, rest_m)
+    return body.motion(times_s, root_m, body.local_quats(world), betas)
+
+
+def _root(placed: np.ndarray, world: np.ndarray, source: _Source, rest_m: np.ndarray) -> np.ndarray:
+    """Pelvis (T, 3) that puts the middle of the hips where the file's is, scaled by the ratio of leg lengths."""
+    hips = [SMPL_24.index("left_hip"), SMPL_24.index("right_hip")]
+    middle = placed[:, [source.rows[hip] for hip in hips]].mean(1) * (_leg_m(rest_m) / _leg_m(source.rest_m))
+    return middle - world[:, 0] @ rest_m[hips].mean(0)
+
+
+def _source(rows: dict[int, int], rest: np.ndarray, unit: str, where: str) -> _Source:
+    """Find the unit by leg length and the axes by the rest pose `rest` (J, 3)."""
+    rest_24 = _by_smpl(rest, rows)
     leg = _leg_m(rest_24)
     if not leg > 1e-6:
         raise InputError(f"Expected legs of some length in {where}, but got {leg:g}.")
@@ -74,6 +80,13 @@ def _source(document: Bvh, unit: str, where: str) -> _Source:
     axes = _rest_axes(rest_24)
     m_per_unit = 1 / UNITS_PER_M[unit]
     return _Source(rows, rest_24 @ axes * m_per_unit, axes, m_per_unit)
+
+
+def _by_smpl(joints: np.ndarray, rows: dict[int, int]) -> np.ndarray:
+    """Pick SMPL's joints (24, 3) from the file's (J, 3), the pelvis at the origin; NaN for those that it lacks."""
+    picked = np.full((len(SMPL_24), 3), np.nan)
+    picked[list(rows)] = joints[list(rows.values())] - joints[rows[0]]
+    return picked
 
 
 def _leg_m(rest: np.ndarray) -> float:
@@ -134,13 +147,19 @@ def _carry(turned: np.ndarray, source: _Source, rest_m: np.ndarray, where: str) 
     return world
 
 
-def _first_frame(quats: np.ndarray, first: str) -> int:
-    """Return 1 where the first frame is an extra T-pose, from which the motion jumps away."""
-    if first == "keep" or len(quats) < 3:
-        return 0
-    if first == "drop":
-        return 1
-    from_rest = rotations.geodesic_angle(np.array([1.0, 0, 0, 0]), quats[0]).mean()
-    steps = rotations.geodesic_angle(quats[:-1], quats[1:]).mean(-1)
-    jumps = steps[0] > np.radians(2) and steps[0] > 5 * np.median(steps[1:])
-    return int(from_rest < np.radians(5) and jumps)
+def _has_tpose(turned: np.ndarray, placed: np.ndarray, rows: dict[int, int], wish: str) -> bool:
+    """Tell whether the first frame is an extra T-pose: limbs along the axes, and a jump to the second frame."""
+    if wish != "auto" or len(turned) < 3:
+        return wish == "yes" and len(turned) > 1
+    pose = _by_smpl(placed[0], rows)
+    pose = pose @ _rest_axes(pose)
+    for joint, child in _LIMBS:
+        direction = rotations.normalise(pose[child] - pose[joint])
+        side = 1.0 if SMPL_24.names[joint].startswith("left") else -1.0
+        wanted = [side, 0, 0] if "shoulder" in SMPL_24.names[joint] or "elbow" in SMPL_24.names[joint] else [0, -1, 0]
+        if direction @ np.array(wanted) < np.cos(np.radians(TPOSE_DEG)):
+            return False
+    picked = turned[:, list(rows.values())]
+    traces = np.einsum("tjab,tjab->tj", picked[:-1], picked[1:])
+    steps = np.degrees(np.arccos(np.clip((traces - 1) / 2, -1, 1))).mean(-1)
+    return bool(steps[0] > 2 and steps[0] > 5 * np.median(steps[1:]))

@@ -45,6 +45,12 @@ class _Cursor:
         self.position, self.token = end, match.group() if match else _END_OF_FILE
         return self.token
 
+    def find(self, token: str) -> None:
+        """Move on to a token that is known to come next, whatever characters it has."""
+        start = self.text.index(token, self.position)
+        self.line += _line_breaks(self.text[self.position:start])
+        self.position, self.token = start + len(token), token
+
     def fail(self, expected: str):
         """Raise the one-line refusal of the last token."""
         got = f"'{_clip(self.token)}'" if self.token else "the end of the file"
@@ -176,7 +182,7 @@ def _values(cursor: _Cursor, frames: int, width: int) -> np.ndarray:
     except ValueError:
         values = np.array([np.nan])
     if not np.isfinite(values).all():
-        _fail_at_bad_number(cursor)
+        _fail_at_bad_number(cursor, tokens)
     if len(values) != frames * width:
         cut = " The file is cut off." if len(values) < frames * width else ""
         raise InputError(f"Expected {frames} frames of {width} numbers ({frames * width}) in {cursor.where}, "
@@ -184,14 +190,17 @@ def _values(cursor: _Cursor, frames: int, width: int) -> np.ndarray:
     return values.reshape(frames, width)
 
 
-def _fail_at_bad_number(cursor: _Cursor):
-    while cursor.next():
+def _fail_at_bad_number(cursor: _Cursor, tokens: list[str]):
+    """Find the first token that is no finite number, and its line."""
+    for token in tokens:
+        cursor.find(token)
         try:
-            good = math.isfinite(float(cursor.token))
+            good = math.isfinite(float(token))
         except ValueError:
             good = False
-        if not good or not cursor.token.isascii() or "_" in cursor.token:
-            cursor.fail("a finite number")
+        if not good:
+            break
+    cursor.fail("a finite number")
 
 
 def _frames(numbers: int, width: int) -> str:
