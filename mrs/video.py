@@ -236,8 +236,8 @@ def _opened(path: Path):
         if container.format.name == "tty":
             raise InputError(f"Expected a video, but {path} is a text file. Check the path.")
         if not streams:
-            what = "only audio" if container.streams.audio else "no pictures"
-            raise InputError(f"Expected a video, but {path} holds {what}. Name a file with a video stream.")
+            what = "holds only audio" if container.streams.audio else "holds no pictures, or is cut off"
+            raise InputError(f"Expected a video, but {path} {what}. Name a whole file with a video stream.")
         if streams[0].codec_context is None:
             raise InputError(f"Expected a known codec, but {path} has another. Type: ffmpeg -i '{path}' -c:v libx264 out.mp4")
         yield container, streams[0]
@@ -334,14 +334,14 @@ def _is_shown(stream, packet) -> bool:
 
 def _warn_if_short(container, stream, packets: list, warnings: list[str]) -> None:
     """Compare what can be read with what the file's header promises."""
-    read, promised = len(packets), stream.frames
+    read, promised = len(packets), len(getattr(stream, "index_entries", ()))
     if "mp4" in container.format.name and read < promised:
         warnings.append(f"The file is cut off: {read} of its {promised} frames can be read.")
         return
     ends = [pts for pts, *_ in packets if pts is not None]
     if container.duration and ends and len(container.streams) == 1 and "mp4" not in container.format.name:
         end_s = float((max(ends) - (stream.start_time or 0)) * stream.time_base)
-        if end_s < container.duration / 1e6 - 1:
+        if end_s < container.duration / 1e6 - 0.5:
             warnings.append(f"The file is cut off: {end_s:.1f} of its {container.duration / 1e6:.1f} s can be read.")
 
 
@@ -477,7 +477,7 @@ def _in_background(items: Iterator, depth: int) -> Iterator:
                     if not put((item, None)):
                         return
             put((None, StopIteration()))
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - it's raised again in the consumer
             put((None, error))
 
     thread = threading.Thread(target=work, name="mrs-video", daemon=True)

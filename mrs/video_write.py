@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
 
@@ -20,7 +20,8 @@ def write_video(path: Path | str, frames: Iterable[np.ndarray], times_s: np.ndar
 
     Frames are shown as `times_s` (F,) says, seconds, growing, to 1/90000 s; the first is put at 0, so that a cut from
     the middle of a video starts at once. Fewer frames than times make a shorter video. An odd size is padded by
-    repeating its last column or row. Raises MrsError naming `path` where it can't be written.
+    repeating its last column or row. There are no B-frames: with them MP4 stores the order of showing as an edit list
+    and loses uneven lengths to readers that ignore it. Raises MrsError naming `path` where it can't be written.
     """
     path = Path(path)
     times_s = np.asarray(times_s, float)
@@ -32,7 +33,7 @@ def write_video(path: Path | str, frames: Iterable[np.ndarray], times_s: np.ndar
     with ExitStack() as stack:
         with _naming(path):
             temporary = stack.enter_context(atomic_path(path))
-            encoder = stack.enter_context(_Encoder(temporary, size_px, ticks, lengths))
+            encoder = stack.enter_context(closing(_Encoder(temporary, size_px, ticks, lengths)))
         for row, rgb in enumerate(frames):
             _check_frame(row, rgb, size_px, len(ticks))
             with _naming(path):
@@ -75,7 +76,7 @@ class _Encoder:
         self._container = av.open(f"file:{path}", "w", format="mp4", options={"movflags": "+faststart"})
         rate = Fraction(int(1 / TICK_S * max(len(ticks) - 1, 1)), int(max(ticks[-1], self._length[0])))
         self._stream = stream = self._container.add_stream(
-            "libx264", rate=rate.limit_denominator(10_000), options={"preset": "veryfast", "crf": "20"})
+            "libx264", rate=rate.limit_denominator(10_000), options={"preset": "veryfast", "crf": "20", "bf": "0"})
         stream.width, stream.height, stream.pix_fmt = width + self._pad[0], height + self._pad[1], "yuv420p"
         context = stream.codec_context
         context.time_base = TICK_S
@@ -101,16 +102,11 @@ class _Encoder:
             packet.duration = self._length[packet.pts]
             self._container.mux(packet)
 
-    def __enter__(self) -> _Encoder:
-        return self
-
-    def __exit__(self, kind, *_) -> None:
+    def close(self) -> None:
+        """Let go of the file after a failure; what stands in it doesn't matter any more."""
         if self._container is not None:
-            try:
+            with suppress(OSError):
                 self._container.close()
-            except OSError:
-                if kind is None:
-                    raise
 
 
 _BT709 = 1
