@@ -109,11 +109,11 @@ def parse(text: str, where: str) -> dict[str, Any]:
     if frame_time_s <= 0:
         cursor.fail("a frame time above 0 s")
     width = sum(len(channels) for channels in skeleton.channels)
-    return dict(
-        names=tuple(skeleton.names), parents=np.array(skeleton.parents), offsets=np.array(skeleton.offsets),
-        channels=tuple(skeleton.channels), end_joints=np.array(skeleton.end_joints, int),
-        end_offsets=np.array(skeleton.end_offsets, float).reshape(-1, 3), frame_time_s=frame_time_s,
-        values=_values(cursor, frames, width))
+    return {
+        "names": tuple(skeleton.names), "parents": np.array(skeleton.parents), "offsets": np.array(skeleton.offsets),
+        "channels": tuple(skeleton.channels), "end_joints": np.array(skeleton.end_joints, int),
+        "end_offsets": np.array(skeleton.end_offsets, float).reshape(-1, 3), "frame_time_s": frame_time_s,
+        "values": _values(cursor, frames, width)}
 
 
 def _hierarchy(cursor: _Cursor) -> _Skeleton:
