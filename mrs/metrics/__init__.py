@@ -1,0 +1,88 @@
+"""What can be measured of a motion, with units in the names."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mrs.body import load_body
+from mrs.motion import Motion
+from mrs.skeletons import SMPL_PARENTS
+from mrs.tracks import Track
+from mrs.world.ground import TOUCHING, sole_points
+
+
+def quality(track: Track, motion: Motion, contacts: np.ndarray | None = None) -> dict[str, float]:
+    """Measure a world motion against its own evidence.
+
+    `contacts` (T, 4) says when feet stand still; without it the motion's own are used. Give the refined motion's
+    contacts to compare it with the lifted one on equal terms.
+    """
+    contacts = motion.contacts if contacts is None else contacts
+    numbers = {
+        "error_2d_percent": error_2d_percent(track, motion),
+        "jitter_10m_s3": jitter(motion),
+        "foot_skate_cm_s": foot_skate(motion, contacts),
+        "penetration_cm": penetration(motion),
+        "bone_change_mm": bone_change(motion),
+        "largest_jump_m": largest_jump(motion),
+    }
+    return {name: round(float(value), 4) for name, value in numbers.items()}
+
+
+def error_2d_percent(track: Track, motion: Motion) -> float:
+    """Mean distance of reprojected keypoints from detected ones, in percent of the person's height in the picture.
+
+    Weighted by confidence, over frames in which the person was seen; NaN-free: keypoints behind the camera count 100 %.
+    """
+    if motion.camera is None:
+        return 0.0
+    marks = load_body(motion.body).keypoints(motion, track.keypoints)
+    seen = track.keypoints_px[..., 2]
+    away = np.linalg.norm(motion.camera.project(marks) - track.keypoints_px[..., :2], axis=-1)
+    share = np.nan_to_num(away / track.heights_px()[:, None], nan=1.0)
+    return float(100 * (share * seen).sum() / max(seen.sum(), 1e-9))
+
+
+def jitter(motion: Motion) -> float:
+    """Mean size of the third time derivative of the world joints, in units of 10 m/s^3 as WHAM and GVHMR print it."""
+    if len(motion) < 4:
+        return 0.0
+    return float(np.linalg.norm(derivative(motion.joints_m, motion.times_s, 3), axis=-1).mean() / 10)
+
+
+def derivative(values: np.ndarray, times_s: np.ndarray, order: int) -> np.ndarray:
+    """Finite differences (T - order, ...) of any order on uneven times (divided differences)."""
+    times = np.asarray(times_s, float)
+    for step in range(1, order + 1):
+        span = (times[step:] - times[:-step]) / step
+        values = np.diff(values, axis=0) / span.reshape(-1, *([1] * (values.ndim - 1)))
+    return values
+
+
+def foot_skate(motion: Motion, contacts: np.ndarray) -> float:
+    """Median speed of heels and toes, in cm/s, between frames in which they are both in contact."""
+    if len(motion) < 2:
+        return 0.0
+    soles = sole_points(motion)
+    speed = np.linalg.norm(np.diff(soles, axis=0), axis=-1) / np.diff(motion.times_s)[:, None]
+    touching = (contacts[1:] > TOUCHING) & (contacts[:-1] > TOUCHING)
+    return float(100 * np.median(speed[touching])) if touching.any() else 0.0
+
+
+def penetration(motion: Motion) -> float:
+    """Mean depth of the lowest sole below y = 0, in cm."""
+    lowest = sole_points(motion)[..., 1].min(1)
+    return float(100 * np.maximum(-lowest, 0).mean())
+
+
+def bone_change(motion: Motion) -> float:
+    """Largest change of any bone's length over the clip, in mm."""
+    bones = np.linalg.norm(motion.joints_m[:, 1:] - motion.joints_m[:, SMPL_PARENTS[1:]], axis=-1)
+    return float(1000 * (bones.max(0) - bones.min(0)).max())
+
+
+def largest_jump(motion: Motion) -> float:
+    """Largest move of any joint from one frame to the next, in metres."""
+    if len(motion) < 2:
+        return 0.0
+    return float(np.linalg.norm(np.diff(motion.joints_m, axis=0), axis=-1).max())

@@ -1,0 +1,185 @@
+"""The `sfv` refinement of one person's whole clip, in overlapping windows.
+
+Stages: shape on frames spread over the clip; every window without contacts; contacts and ground from that; every
+window with them. A window holds the last frames of the one before, so that the path has no seam.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from mrs.body import load_body
+from mrs.body.torch_body import TorchBody, sixd_to_matrix
+from mrs.motion import Motion
+from mrs.refine.solver import Problem, Scales, Window
+from mrs.tracks import Track
+from mrs.world.contact import contact_probabilities
+from mrs.world.ground import SOLES, ground_height, sole_points
+
+HELD = 6
+KEYPOINT_WEIGHT = {"eye": 0.15, "mouth": 0.15, "ear": 0.5, "nose": 0.5, "pinky": 0.3, "index": 0.4, "thumb": 0.3,
+                   "hip": 0.5, "heel": 1.0}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How much work to do."""
+
+    iterations: int = 25
+    contact_iterations: int = 25
+    shape_frames: int = 120
+    start_s: float = 0.08
+    window_frames: int = 300
+    overlap_frames: int = 40
+
+
+def refine(track: Track, motion: Motion, scales: Scales, plan: Plan, *, device: str = "cpu",
+           progress=lambda done, total: None) -> tuple[Motion, dict]:
+    """Refine a world motion against its track; return it and a report of every term."""
+    body = load_body(motion.body)
+    tensors = _Tensors(body, track, motion, device).smoothed(plan.start_s)
+    betas = tensors.betas
+    if plan.shape_frames:
+        betas = _fit_shape(tensors, scales, plan)
+    total = 2 * len(track)
+    tensors, first = _sweep(tensors, betas, scales, plan, plan.iterations, lambda d: progress(d, total))
+    smooth = tensors.motion(motion, betas)
+    soles = sole_points(smooth)
+    contacts = contact_probabilities(soles, track.times_s, motion.camera, _foot_evidence(track))
+    smooth = replace(smooth, contacts=contacts)
+    ground = ground_height([smooth])
+    tensors = tensors.with_ground(contacts, ground)
+    tensors, second = _sweep(tensors, betas, scales, plan, plan.contact_iterations,
+                             lambda d: progress(len(track) + d, total))
+    refined = replace(tensors.motion(motion, betas), contacts=contacts)
+    return refined, {"terms_before_contact": first, "terms": second, "ground_m": ground}
+
+
+class _Tensors:
+    """The clip as tensors, and the way back to a Motion."""
+
+    def __init__(self, body, track: Track, motion: Motion, device: str):
+        kind = {"dtype": torch.float32, "device": device}
+        self.numpy_body = body
+        self.body = TorchBody(body, track.keypoints.names, **kind)
+        self.soles = TorchBody(body, SOLES.names, **kind)
+        self.betas = torch.as_tensor(motion.betas, **kind)
+        camera = motion.camera
+        turned = torch.as_tensor(body.global_rotations(motion.local_quat_wxyz), **kind)
+        weights = np.array([_keypoint_weight(n) for n in track.keypoints.names]) * track.keypoints_px[..., 2] ** 2
+        self.all = Window(
+            times=torch.as_tensor(track.times_s, **kind), step=torch.as_tensor(frame_steps(track.times_s), **kind),
+            observed=torch.as_tensor(track.keypoints_px[..., :2], **kind), weights=torch.as_tensor(weights, **kind),
+            height=torch.as_tensor(_smooth_heights(track), **kind), turned=turned, initial=turned,
+            root=torch.as_tensor(motion.root_pos_m, **kind), pull=torch.as_tensor(motion.confidence**2, **kind),
+            K=torch.as_tensor(camera.K, **kind), R=torch.as_tensor(camera.R, **kind), t=torch.as_tensor(camera.t, **kind))
+
+    def with_state(self, turned, root) -> _Tensors:
+        """The same clip at another state."""
+        return self._replace(turned=turned, root=root)
+
+    def smoothed(self, sigma_s: float) -> _Tensors:
+        """The same clip started from a Gaussian mean over time, weighted by how well each joint was seen."""
+        times = self.all.times
+        turned, root = self.all.turned.clone(), self.all.root.clone()
+        sure = self.all.pull + 1e-4
+        for rows in torch.arange(len(times)).split(256):
+            low = max(int(torch.searchsorted(times, times[rows[0]] - 4 * sigma_s)), 0)
+            high = int(torch.searchsorted(times, times[rows[-1]] + 4 * sigma_s)) + 1
+            kernel = torch.exp(-((times[rows, None] - times[None, low:high]) ** 2) / (2 * sigma_s**2))
+            weights = kernel[..., None] * sure[None, low:high]
+            mean = torch.einsum("tsj,sjab->tjab", weights / weights.sum(1, keepdim=True), self.all.turned[low:high])
+            turned[rows] = sixd_to_matrix(torch.cat([mean[..., 0], mean[..., 1]], -1))
+            place = weights[..., 0] / weights[..., 0].sum(1, keepdim=True)
+            root[rows] = place @ self.all.root[low:high]
+        return self.with_state(turned, root)
+
+    def with_ground(self, contacts: np.ndarray, ground_m: float) -> _Tensors:
+        """The same clip with contacts and a ground."""
+        like = self.all.times
+        return self._replace(contacts=torch.as_tensor(contacts).to(like), ground=torch.tensor(ground_m).to(like))
+
+    def _replace(self, **values) -> _Tensors:
+        other = object.__new__(_Tensors)
+        other.__dict__ = {**self.__dict__, "all": replace(self.all, **values)}
+        return other
+
+    def motion(self, motion: Motion, betas: torch.Tensor) -> Motion:
+        """The present state as a Motion."""
+        quats = self.numpy_body.local_quats(self.all.turned.cpu().numpy())
+        return self.numpy_body.motion(
+            motion.times_s, self.all.root.cpu().numpy(), quats, betas.cpu().numpy(), confidence=motion.confidence,
+            contacts=motion.contacts, frame="world", camera=motion.camera, history=motion.history)
+
+
+def _sweep(tensors: _Tensors, betas, scales: Scales, plan: Plan, iterations: int, progress):
+    """Solve window after window; each holds the last HELD frames of what is already done."""
+    frames = len(tensors.all.times)
+    turned, root = tensors.all.turned.clone(), tensors.all.root.clone()
+    sums: dict[str, float] = {}
+    start = 0
+    while True:
+        end = min(start + plan.window_frames, frames)
+        if frames - end < plan.overlap_frames:
+            end = frames
+        rows = slice(start, end)
+        window = replace(tensors.all.at(rows), turned=turned[rows], root=root[rows], held=HELD if start else 0)
+        problem = Problem(window, tensors.body, tensors.soles, betas, scales)
+        turned[rows], root[rows], _, last = problem.solve(iterations)
+        for name, value in last.items():
+            sums[name] = sums.get(name, 0.0) + value
+        progress(end)
+        if end == frames:
+            return tensors.with_state(turned, root), sums
+        start = end - plan.overlap_frames - HELD
+
+
+def _fit_shape(tensors: _Tensors, scales: Scales, plan: Plan) -> torch.Tensor:
+    """Betas from frames spread over the clip, by 2D evidence and the pull to the lifted pose alone."""
+    seen = torch.nonzero(tensors.all.weights.sum(1) > 0)[:, 0]
+    count = min(len(seen), plan.shape_frames)
+    rows = seen[torch.linspace(0, len(seen) - 1, count).round().long()]
+    loose = replace(scales, acceleration_m_s2=1e6, jerk_m_s3=1e9, spin_rad_s2=1e6)
+    window = tensors.all.at(rows)
+    problem = Problem(replace(window, times=torch.arange(count).to(window.times)), tensors.body, tensors.soles,
+                      tensors.betas, loose)
+    return problem.solve(15, free_betas=True)[2]
+
+
+def frame_steps(times_s: np.ndarray) -> np.ndarray:
+    """Time (T,) that each frame stands for, in units of 1/30 s."""
+    if len(times_s) < 2:
+        return np.ones(len(times_s))
+    between = np.diff(times_s)
+    return 30 * (np.r_[between[:1], between] + np.r_[between, between[-1:]]) / 2
+
+
+def _keypoint_weight(name: str) -> float:
+    part = name.split("_")[-1] if "eye" not in name else "eye"
+    return KEYPOINT_WEIGHT.get(part, 1.0)
+
+
+def _smooth_heights(track: Track) -> np.ndarray:
+    """Person heights (T,) in pixels, steadied over about half a second and carried over unseen frames."""
+    from scipy.ndimage import gaussian_filter1d
+
+    seen = track.seen
+    heights = np.interp(track.times_s, track.times_s[seen], track.heights_px()[seen])
+    rate = (len(track) - 1) / max(track.times_s[-1] - track.times_s[0], 1e-6)
+    return gaussian_filter1d(heights, max(0.2 * rate, 0.1), mode="nearest")
+
+
+def _foot_evidence(track: Track) -> np.ndarray:
+    """How well heels and toes (T, 4) were seen; ankles stand in for keypoint sets without feet."""
+    names = track.keypoints.names
+    columns = []
+    for side in ("left", "right"):
+        for options in (("heel", "ankle"), ("foot_index", "big_toe", "ankle")):
+            known = [f"{side}_{o}" for o in options if f"{side}_{o}" in names]
+            columns.append(track.keypoints_px[:, names.index(known[0]), 2] if known else np.zeros(len(track)))
+    return np.minimum(1.0, 2 * np.stack(columns, -1))
+
+

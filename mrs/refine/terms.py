@@ -1,0 +1,134 @@
+"""The terms of the `sfv` objective, one function each.
+
+Every term is a sum over frames weighted by `step` (F,), the time a frame stands for in units of 1/30 s, so that the
+objective does not depend on the frame rate. Residuals are divided by a scale with a physical unit, so that each term
+is a negative log-likelihood up to a constant and weights are 1 unless stated.
+"""
+
+from __future__ import annotations
+
+import torch
+
+
+def geman_mcclure(square: torch.Tensor, rho: float) -> torch.Tensor:
+    """rho^2 r^2 / (r^2 + rho^2), from r^2: quadratic near zero, at most rho^2."""
+    return rho**2 * square / (square + rho**2)
+
+
+def cauchy(square: torch.Tensor) -> torch.Tensor:
+    """log(1 + r^2), from r^2."""
+    return torch.log1p(square)
+
+
+def huber(square: torch.Tensor, knee: float = 1.0) -> torch.Tensor:
+    """r^2 below the knee, 2 knee |r| - knee^2 above it, from r^2."""
+    big = square > knee**2
+    root = torch.sqrt(torch.where(big, square, torch.ones_like(square)))
+    return torch.where(big, 2 * knee * root - knee**2, square)
+
+
+def reprojection(projected_px, observed_px, weights, height_px, step, *, scale: float, rho: float):
+    """sum_tk step_t w_tk GM(|pi(X_tk) - x_tk| / (scale h_t), rho): perspective, in units of person height.
+
+    projected_px, observed_px (T, K, 2); weights (T, K); height_px (T,).
+    """
+    square = ((projected_px - observed_px) ** 2).sum(-1) / (scale * height_px[:, None]) ** 2
+    return (step[:, None] * weights * geman_mcclure(square, rho)).sum()
+
+
+def pose_pull(turned, initial, weights, step, *, scale_rad: float):
+    """sum_tj step_t w_tj log(1 + theta_tj^2 / scale^2), theta the geodesic angle to the initial pose.
+
+    theta^2 is taken as |R - R0|_F^2 / 2 = 4 sin^2(theta / 2), smooth everywhere. turned, initial (T, J, 3, 3).
+    """
+    square = ((turned - initial) ** 2).sum((-1, -2)) / (2 * scale_rad**2)
+    return (step[:, None] * weights * cauchy(square)).sum()
+
+
+def acceleration(accelerations, step, *, scale_m_s2: float):
+    """sum_tp step_t Huber(|a_tp| / scale): accelerations (T-2, P, 3) of world points, in m/s^2."""
+    return (step[1:-1, None] * huber((accelerations**2).sum(-1) / scale_m_s2**2)).sum()
+
+
+def jerk(accelerations, between_s, step, *, scale_m_s3: float):
+    """sum_tp step_t Huber(|j_tp| / scale): differences of accelerations over the time between their middles, m/s^3."""
+    j = (accelerations[1:] - accelerations[:-1]) / between_s[:, None, None]
+    return (step[1:-2, None] * huber((j**2).sum(-1) / scale_m_s3**2)).sum()
+
+
+def spin(turned, inverse_dt2, step, *, scale_rad_s2: float):
+    """sum_tj step_t Huber(|R''_tj| / (sqrt 2 scale)): angular acceleration, which joint positions can't see about a bone."""
+    a = second_difference(turned.flatten(-2), inverse_dt2)
+    return (step[1:-1, None] * huber((a**2).sum(-1) / (2 * scale_rad_s2**2))).sum()
+
+
+class _SecondDifference(torch.autograd.Function):
+    """Second divided differences with one gradient buffer instead of three padded ones."""
+
+    @staticmethod
+    def forward(ctx, values, inverse_dt2):
+        ctx.save_for_backward(inverse_dt2)
+        before, at, after = (inverse_dt2[:, i, None, None] for i in range(3))
+        return (before * values[:-2]).addcmul_(at, values[1:-1]).addcmul_(after, values[2:])
+
+    @staticmethod
+    def backward(ctx, gradient):
+        (inverse_dt2,) = ctx.saved_tensors
+        out = gradient.new_zeros(len(gradient) + 2, *gradient.shape[1:])
+        for i in range(3):
+            out[i : len(gradient) + i].addcmul_(inverse_dt2[:, i, None, None], gradient)
+        return out, None
+
+
+def second_difference(values, inverse_dt2):
+    """Second divided differences (T-2, N, C) of values (T, N, C); inverse_dt2 (T-2, 3) weighs each triple of frames."""
+    return _SecondDifference.apply(values, inverse_dt2)
+
+
+def limits(local, step, *, scale: float):
+    """Joint limits: one-sided squares on hinges' wrong sides and on the cosine of each joint's swing range.
+
+    local (T, 24, 3, 3). Knees flex towards -Z of the rest pose and elbows towards +Z; a bent hinge does not move
+    sideways. Every other joint may turn by RANGE_DEG at most.
+    """
+    relu = torch.nn.functional.relu
+    knees = -torch.stack([local[:, 4, :, 1], local[:, 5, :, 1]], 1)
+    elbows = torch.stack([local[:, 18, :, 0], -local[:, 19, :, 0]], 1)
+    slack = 0.1
+    wrong = relu(knees[..., 2] - slack) ** 2 + relu(-elbows[..., 2] - slack) ** 2
+    sideways = relu(knees[..., 0].abs() - 0.25) ** 2 + relu(elbows[..., 1].abs() - 0.35) ** 2
+    cosine = (local.diagonal(dim1=-2, dim2=-1).sum(-1) - 1) / 2
+    beyond = relu(_RANGE_COS.to(local) - cosine) ** 2
+    return (step[:, None] * (wrong + sideways)).sum() / scale**2 + (step[:, None] * beyond).sum() / scale**2
+
+
+RANGE_DEG = {
+    "pelvis": 180, "left_hip": 140, "right_hip": 140, "spine1": 40, "left_knee": 160, "right_knee": 160, "spine2": 40,
+    "left_ankle": 70, "right_ankle": 70, "spine3": 40, "left_foot": 45, "right_foot": 45, "neck": 50,
+    "left_collar": 45, "right_collar": 45, "head": 50, "left_shoulder": 150, "right_shoulder": 150,
+    "left_elbow": 165, "right_elbow": 165, "left_wrist": 80, "right_wrist": 80, "left_hand": 60, "right_hand": 60,
+}
+_RANGE_COS = torch.cos(torch.deg2rad(torch.tensor([float(v) for v in RANGE_DEG.values()])))
+
+
+def shape_prior(betas, initial, *, scale: float):
+    """|betas - betas0|^2 / scale^2."""
+    return ((betas - initial) ** 2).sum() / scale**2
+
+
+def contact_velocity(soles, contacts, between_s, step, *, scale_m_s: float):
+    """sum_tf step_t c_tf c_t+1,f Huber(|v_tf| / scale): soles (T, 4, 3) in contact stand still."""
+    speed2 = (((soles[1:] - soles[:-1]) / between_s[:, None, None]) ** 2).sum(-1)
+    both = torch.minimum(contacts[1:], contacts[:-1])
+    return (step[1:, None] * both * huber(speed2 / scale_m_s**2, 3.0)).sum()
+
+
+def contact_height(soles, contacts, ground_m, step, *, scale_m: float, rho: float):
+    """sum_tf step_t c_tf GM((y_tf - ground) / scale, rho): contacts near the ground lie on it, far ones (a roof) do not."""
+    square = ((soles[..., 1] - ground_m) / scale_m) ** 2
+    return (step[:, None] * contacts * geman_mcclure(square, rho)).sum()
+
+
+def penetration(soles, ground_m, step, *, scale_m: float):
+    """sum_tf step_t max(0, ground - y_tf)^2 / scale^2."""
+    return (step[:, None] * torch.nn.functional.relu((ground_m - soles[..., 1]) / scale_m) ** 2).sum()

@@ -1,0 +1,65 @@
+"""Which feet stand still on something: contact probabilities from motion and the picture."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mrs.cameras import Camera
+
+SPEED_M_S, SPEED_WIDTH = 0.30, 0.06
+HEIGHT_M, HEIGHT_WIDTH = 0.12, 0.03
+REACH_S = 0.25
+SHORTEST_S = 0.10
+
+
+def contact_probabilities(soles_m: np.ndarray, times_s: np.ndarray, camera: Camera | None,
+                          seen: np.ndarray | None = None) -> np.ndarray:
+    """Contact probability (T, 4) of soles (T, 4, 3) in the world.
+
+    A sole touches while it is slow and low: slow across the line of sight, since speed along it is mostly noise of
+    monocular depth, and low against the lowest sole within REACH_S. `seen` (T, 4) scales down what was not seen.
+    Intervals shorter than SHORTEST_S are dropped.
+    """
+    if len(times_s) < 3:
+        return np.zeros(soles_m.shape[:2])
+    speed = _speed_across(soles_m, times_s, camera)
+    slow = _falling(speed, SPEED_M_S, SPEED_WIDTH)
+    low = _falling(soles_m[..., 1] - _local_floor(soles_m[..., 1].min(1), times_s)[:, None], HEIGHT_M, HEIGHT_WIDTH)
+    likely = slow * low if seen is None else slow * low * np.clip(seen, 0, 1)
+    return likely * _long_enough(likely > 0.5, times_s)
+
+
+def _falling(values: np.ndarray, middle: float, width: float) -> np.ndarray:
+    return 1 / (1 + np.exp(np.clip((values - middle) / width, -40, 40)))
+
+
+def _speed_across(points: np.ndarray, times_s: np.ndarray, camera: Camera | None) -> np.ndarray:
+    """Speed (T, 4) in m/s over about a tenth of a second, across the line of sight where a camera is known."""
+    reach = 0.05
+    before = np.searchsorted(times_s, times_s - reach - 1e-9)
+    after = np.minimum(np.searchsorted(times_s, times_s + reach + 1e-9, side="right") - 1, len(times_s) - 1)
+    after = np.maximum(after, np.minimum(before + 1, len(times_s) - 1))
+    before = np.minimum(before, after - 1)
+    velocity = (points[after] - points[before]) / (times_s[after] - times_s[before])[:, None, None]
+    if camera is not None:
+        ray = points - camera.to_world(np.zeros(3))
+        ray /= np.maximum(np.linalg.norm(ray, axis=-1, keepdims=True), 1e-9)
+        velocity = velocity - (velocity * ray).sum(-1, keepdims=True) * ray
+    return np.linalg.norm(velocity, axis=-1)
+
+
+def _local_floor(lowest: np.ndarray, times_s: np.ndarray) -> np.ndarray:
+    """Lowest value within REACH_S of each frame."""
+    left = np.searchsorted(times_s, times_s - REACH_S)
+    right = np.searchsorted(times_s, times_s + REACH_S, side="right")
+    return np.array([lowest[a:b].min() for a, b in zip(left, right, strict=True)])
+
+
+def _long_enough(touching: np.ndarray, times_s: np.ndarray) -> np.ndarray:
+    """Keep runs of True that last SHORTEST_S or longer."""
+    keep = np.zeros_like(touching)
+    for foot in range(touching.shape[1]):
+        edges = np.flatnonzero(np.diff(np.r_[0, touching[:, foot].astype(int), 0]))
+        for start, end in zip(edges[::2], edges[1::2], strict=True):
+            keep[start:end, foot] = times_s[end - 1] - times_s[start] >= SHORTEST_S - 1e-6
+    return keep

@@ -1,0 +1,46 @@
+"""Where a body of known pose stands: camera-space translation from its 2D keypoints."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def resect(points_m: np.ndarray, keypoints_px: np.ndarray, weights: np.ndarray, K: np.ndarray,
+           *, rounds: int = 3, robust_px: np.ndarray | float = 10.0) -> tuple[np.ndarray, np.ndarray]:
+    """Translations (T, 3) that put points (T, K, 3) onto keypoints (T, K, 2), full perspective.
+
+    Each keypoint gives two equations linear in the translation, f (X + tx) = (u - cx) (Z + tz) and likewise for v
+    (the direct linear form of CLIFF's and HMR's weak-to-full conversion). Solved by least squares, reweighted
+    `rounds` times by Geman-McClure on the pixel residual with scale `robust_px` (T,) or a number.
+    Returns the translations and the mean residual in pixels (T,). Frames with too little weight give NaN.
+    """
+    ray = (keypoints_px - K[:2, 2]) / np.array([K[0, 0], K[1, 1]])
+    robust = np.broadcast_to(np.asarray(robust_px, float), points_m.shape[:1])[:, None]
+    use, weights = weights > 0, weights.astype(float)
+    enough = use.sum(1) >= 3
+    current = weights.copy()
+    shift = np.full((len(points_m), 3), np.nan)
+    error = np.full(points_m.shape[:2], np.nan)
+    for _ in range(rounds):
+        shift[enough] = _solve(points_m[enough], ray[enough], current[enough])
+        placed = points_m + shift[:, None]
+        with np.errstate(invalid="ignore", divide="ignore"):
+            error = np.linalg.norm((placed[..., :2] / placed[..., 2:] - ray) * K[0, 0], axis=-1)
+            current = np.nan_to_num(weights * (robust**2 / (robust**2 + error**2)) ** 2)
+        enough &= (current > 0).sum(1) >= 3
+    total = weights.sum(1)
+    mean = np.where(total > 0, np.nansum(np.where(use, error, 0) * weights, 1) / np.maximum(total, 1e-9), np.nan)
+    behind = ~(shift[:, 2] + points_m[..., 2].min(1) > 0.1)
+    shift[behind | ~enough] = np.nan
+    return shift, mean
+
+
+def _solve(points: np.ndarray, ray: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Weighted normal equations of the direct linear form, batched over frames."""
+    ones, zero = np.ones(ray.shape[:2]), np.zeros(ray.shape[:2])
+    rows = np.concatenate([np.stack([ones, zero, -ray[..., 0]], -1), np.stack([zero, ones, -ray[..., 1]], -1)], 1)
+    right = np.concatenate([ray[..., 0] * points[..., 2] - points[..., 0],
+                            ray[..., 1] * points[..., 2] - points[..., 1]], 1)
+    doubled = np.concatenate([weights, weights], 1)[..., None]
+    normal = np.einsum("tni,tnj->tij", rows * doubled, rows) + 1e-9 * np.eye(3)
+    return np.linalg.solve(normal, np.einsum("tni,tn->ti", rows * doubled, right)[..., None])[..., 0]
