@@ -110,8 +110,8 @@ class Video:
     path: Path
     size_px: tuple[int, int]
     rotation_deg: int
-    times_s: np.ndarray
-    frame_ids: np.ndarray
+    times_s: np.ndarray = field(repr=False)
+    frame_ids: np.ndarray = field(repr=False)
     _index: _Index = field(repr=False)
     camera: Camera | None = None
     warnings: list[str] = field(default_factory=list)
@@ -136,8 +136,9 @@ class Video:
             warnings.append(f"{(~grows).sum()} frames share the time of the frame before and are left out.")
         ids = np.flatnonzero(grows & _within(times_s, start_s, end_s))
         if not len(ids):
+            until = "its end" if end_s is None else f"{end_s:g} s"
             raise InputError(
-                f"Expected frames of {path} between {start_s or 0:g} s and {'its end' if end_s is None else f'{end_s:g} s'}, "
+                f"Expected frames of {path} from {start_s or 0:g} s to {until}, "
                 f"but it runs from {times_s[0]:.3f} s to {times_s[-1]:.3f} s. Change --start or --end.")
         index = _Index(None if pts is None else pts[ids], keys, stored_px, turn)
         return cls(path, turn.size(stored_px), turn.degrees, times_s[ids], ids, index, warnings=warnings)
@@ -185,8 +186,8 @@ class Video:
         if filled:
             self._warn(f"{filled} frames can't be decoded; the picture before stands in for them.")
         if row < len(self):
-            self._warn(f"The last {len(self) - row} of {len(self)} frames can't be decoded: the file is damaged or cut off "
-                       f"at {self.times_s[row]:.3f} s.")
+            self._warn(f"The last {len(self) - row} of {len(self)} frames can't be decoded: the file is damaged or "
+                       f"cut off at {self.times_s[row]:.3f} s.")
 
     def _frame(self, row: int, rgb: np.ndarray) -> Frame:
         return Frame(row, int(self.frame_ids[row]), float(self.times_s[row]), rgb)
@@ -239,7 +240,8 @@ def _opened(path: Path):
             what = "holds only audio" if container.streams.audio else "holds no pictures, or is cut off"
             raise InputError(f"Expected a video, but {path} {what}. Name a whole file with a video stream.")
         if streams[0].codec_context is None:
-            raise InputError(f"Expected a known codec, but {path} has another. Type: ffmpeg -i '{path}' -c:v libx264 out.mp4")
+            raise InputError(f"Expected a codec that can be decoded, but {path} has another. "
+                             f"Type: ffmpeg -i '{path}' -c:v libx264 out.mp4")
         yield container, streams[0]
 
 
@@ -352,7 +354,8 @@ def _count_times(path: Path, dts: list[int], warnings: list[str]) -> np.ndarray:
         frames = sum(1 for _ in _decode_all(container, stream))
         rate, tick = stream.average_rate or stream.guessed_rate or Fraction(25), stream.time_base
     if not frames:
-        raise InputError(f"Expected a video with frames, but none of {path} can be decoded. Record or convert it again.")
+        raise InputError(f"Expected a video with frames, but none of {path} can be decoded. "
+                         "Record or convert it again.")
     if len(dts) == frames:
         return np.array(dts) * float(tick)
     warnings.append(f"The file has no frame times; {float(rate):g} frames a second are assumed.")
@@ -408,8 +411,8 @@ def _match(pictures: Iterator, index: _Index, frame_ids: np.ndarray, first_row: 
 def _seek(container, stream, index: _Index, target: int) -> Iterator | None:
     """Return packets from a keyframe shown at or before the pts `target`; None: start from the beginning.
 
-    Where a seek lands differs by container (by dts in MP4, by pts in Matroska, between frames in MPEG-TS), so the landing
-    is checked, and earlier keyframes are tried.
+    Where a seek lands differs by container (by dts in MP4, by pts in Matroska, between frames in MPEG-TS), so the
+    landing is checked, and earlier keyframes are tried.
     """
     import av
 

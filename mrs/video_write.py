@@ -15,13 +15,15 @@ from mrs.npz import atomic_path
 TICK_S = Fraction(1, 90_000)
 
 
-def write_video(path: Path | str, frames: Iterable[np.ndarray], times_s: np.ndarray, size_px: tuple[int, int]) -> None:
+def write_video(path: Path | str, frames: Iterable[np.ndarray], times_s: np.ndarray, size_px: tuple[int, int], *,
+                crf: int = 20, preset: str = "veryfast") -> None:
     """Write RGB frames (h, w, 3) uint8 as H.264: yuv420p, BT.709, index in front. Streams, and is atomic.
 
     Frames are shown as `times_s` (F,) says, seconds, growing, to 1/90000 s; the first is put at 0, so that a cut from
     the middle of a video starts at once. Fewer frames than times make a shorter video. An odd size is padded by
     repeating its last column or row. There are no B-frames: with them MP4 stores the order of showing as an edit list
-    and loses uneven lengths to readers that ignore it. Raises MrsError naming `path` where it can't be written.
+    and loses uneven lengths to readers that ignore it. `crf` and `preset` are x264's quality and effort.
+    Raises MrsError naming `path` where it can't be written.
     """
     path = Path(path)
     times_s = np.asarray(times_s, float)
@@ -33,7 +35,7 @@ def write_video(path: Path | str, frames: Iterable[np.ndarray], times_s: np.ndar
     with ExitStack() as stack:
         with _naming(path):
             temporary = stack.enter_context(atomic_path(path))
-            encoder = stack.enter_context(closing(_Encoder(temporary, size_px, ticks, lengths)))
+            encoder = stack.enter_context(closing(_Encoder(temporary, size_px, ticks, lengths, crf, preset)))
         for row, rgb in enumerate(frames):
             _check_frame(row, rgb, size_px, len(ticks))
             with _naming(path):
@@ -64,7 +66,8 @@ def _check_frame(row: int, rgb: np.ndarray, size_px: tuple[int, int], count: int
 class _Encoder:
     """One open output file."""
 
-    def __init__(self, path: Path, size_px: tuple[int, int], ticks: np.ndarray, lengths: np.ndarray):
+    def __init__(self, path: Path, size_px: tuple[int, int], ticks: np.ndarray, lengths: np.ndarray, crf: int,
+                 preset: str):
         import av
         from av.video.reformatter import VideoReformatter
 
@@ -76,7 +79,7 @@ class _Encoder:
         self._container = av.open(f"file:{path}", "w", format="mp4", options={"movflags": "+faststart"})
         rate = Fraction(int(1 / TICK_S * max(len(ticks) - 1, 1)), int(max(ticks[-1], self._length[0])))
         self._stream = stream = self._container.add_stream(
-            "libx264", rate=rate.limit_denominator(10_000), options={"preset": "veryfast", "crf": "20", "bf": "0"})
+            "libx264", rate=rate.limit_denominator(10_000), options={"preset": preset, "crf": str(crf), "bf": "0"})
         stream.width, stream.height, stream.pix_fmt = width + self._pad[0], height + self._pad[1], "yuv420p"
         context = stream.codec_context
         context.time_base = TICK_S

@@ -24,6 +24,7 @@ from tests.videos import (
 )
 
 UNEVEN_S = np.cumsum([0.0] + [0.033, 0.017, 0.1, 0.021] * 10)
+OPEN_GOP = {"x264-params": "open-gop=1:keyint=8"}
 
 
 def numbers(video, first_row=0):
@@ -33,7 +34,7 @@ def numbers(video, first_row=0):
 
 @pytest.mark.parametrize("name, codec, options", [
     ("b.mp4", "libx264", {}), ("b.mkv", "libx264", {}), ("b.ts", "libx264", {}), ("b.mov", "mpeg4", {}),
-    ("b.webm", "libvpx", {}), ("b.mp4", "libvpx-vp9", {}), ("open.mp4", "libx264", {"x264-params": "open-gop=1:keyint=8"}),
+    ("b.webm", "libvpx", {}), ("b.mp4", "libvpx-vp9", {}), ("open.mp4", "libx264", OPEN_GOP),
 ])
 def test_times_equal_decoded_times(tmp_path, name, codec, options):
     """Times read from packets are those that decoding gives, and every frame is the one of its row."""
@@ -88,7 +89,7 @@ def test_missing_times_are_counted(tmp_path, name, codec, warned):
 @pytest.mark.parametrize("first", [0, 1, 7, 12, 23, 40])
 def test_resuming_gives_the_same_frames(tmp_path, name, first):
     """frames(n) gives exactly what frames() gives from row n on, whatever keyframe it starts from."""
-    options = {"x264-params": "open-gop=1:keyint=8"} if name == "open.mp4" else {}
+    options = OPEN_GOP if name == "open.mp4" else {}
     make_video(tmp_path / name, UNEVEN_S, options=options)
     video = Video.open(tmp_path / name)
     whole, part = list(video.frames())[first:], list(video.frames(first))

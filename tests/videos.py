@@ -30,8 +30,8 @@ def number_in(rgb: np.ndarray) -> int:
     return sum(1 << bit for bit, x in enumerate(centres) if rgb[height * 3 // 4, x].mean() > 127)
 
 
-def make_video(path: Path, times_s=None, *, count: int = 30, size_px=SIZE, codec: str = "libx264", tick_s=Fraction(1, 90_000),
-               options=None, container_options=None, rotation_deg: int = 0, metadata=None,
+def make_video(path: Path, times_s=None, *, count: int = 30, size_px=SIZE, codec: str = "libx264",
+               tick_s=Fraction(1, 90_000), options=None, container_options=None, rotation_deg: int = 0, metadata=None,
                aspect=None) -> np.ndarray:
     """Write `picture(0..)` at the given times (30 per second without); return the times.
 
