@@ -157,7 +157,8 @@ def write(path: Path | str, bvh: Bvh) -> None:
         with npz.atomic_path(path) as temporary:
             temporary.write_bytes(data)
     except FileNotFoundError:
-        raise UsageError(f"Expected the folder {path.parent} to exist for {path.name}. Type: mkdir -p {path.parent}") from None
+        folder = path.parent
+        raise UsageError(f"Expected a folder at {folder}, but there is none. Type: mkdir -p {folder}") from None
     except OSError as error:
         raise MrsError(f"Expected to write {path}, but the system says: {error.strerror}.") from None
 

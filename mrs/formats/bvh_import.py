@@ -36,8 +36,8 @@ class _Source:
 def from_bvh(document: Bvh, *, unit: str = "auto", tpose_first: str = "auto", where: str = "the BVH") -> Motion:
     """Turn a document with the joints of a known dialect into a Motion.
 
-    Limbs keep their direction exactly where the rest pose is another than SMPL's (an A-pose, hanging arms); torso, head,
-    hands and feet keep their turn from the rest pose. `unit` is "auto" (by leg length), "cm", "m" or "inch".
+    Limbs keep their direction exactly where the rest pose is another than SMPL's (an A-pose, hanging arms); torso,
+    head, hands and feet keep their turn from the rest pose. `unit` is "auto" (by leg length), "cm", "m" or "inch".
     `tpose_first` says whether the first frame is an extra T-pose ("auto", "yes", "no"); such a frame is left out, and
     serves as the rest pose instead of the offsets.
     """
@@ -141,8 +141,8 @@ def _carry(turned: np.ndarray, source: _Source, rest_m: np.ndarray, where: str) 
         correction = rotations.between(ours, theirs)
         angle = np.degrees(rotations.geodesic_angle(np.array([1.0, 0, 0, 0]), correction))
         if angle > TURNED_DEG:
-            raise InputError(f"Expected a standing rest pose in {where}, but the bone at {SMPL_24.names[joint]} is turned by "
-                             f"{angle:.0f} degrees from a T-pose; such skeletons have to be retargeted first.")
+            raise InputError(f"Expected a standing rest pose in {where}, but the bone at {SMPL_24.names[joint]} is "
+                             f"turned by {angle:.0f} degrees from a T-pose; such skeletons have to be retargeted first.")
         world[:, joint] = world[:, joint] @ rotations.quat_to_matrix(correction)
     return world
 

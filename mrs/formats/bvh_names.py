@@ -11,7 +11,7 @@ _SPINE = {"pelvis": "Hips", "spine1": "Spine", "spine2": "Spine1", "spine3": "Sp
 
 
 def _preset(prefix: str = "", **changes: str) -> tuple[str, ...]:
-    """Name the joints in SMPL's order in the style that most tools share, with changes by SMPL name without its side."""
+    """Name the joints in SMPL's order in the style that most tools share; `changes` go by SMPL name without side."""
     names = []
     for name in SMPL_24.names:
         side, _, part = name.rpartition("_")
@@ -33,7 +33,7 @@ OPTIONAL = ("left_hand", "right_hand")
 def match(names: tuple[str, ...], where: str) -> tuple[str, dict[str, int]]:
     """Find SMPL's joints among a file's joint names: the preset that fits best, and SMPL name -> row.
 
-    Case, underscores, spaces and a prefix before a colon do not count. Raises InputError with the joints that are missing.
+    Case, underscores, spaces and a prefix before a colon do not count. Raises InputError that names missing joints.
     """
     rows: dict[str, int] = {}
     for row, name in enumerate(names):

@@ -185,7 +185,7 @@ def _values(cursor: _Cursor, frames: int, width: int) -> np.ndarray:
         _fail_at_bad_number(cursor, tokens)
     if len(values) != frames * width:
         cut = " The file is cut off." if len(values) < frames * width else ""
-        raise InputError(f"Expected {frames} frames of {width} numbers ({frames * width}) in {cursor.where}, "
+        raise InputError(f"Expected {_count(frames)} of {width} numbers ({frames * width}) in {cursor.where}, "
                          f"but got {len(values)} numbers, {_frames(len(values), width)}.{cut}")
     return values.reshape(frames, width)
 
@@ -207,7 +207,11 @@ def _frames(numbers: int, width: int) -> str:
     if width == 0:
         return "where the joints have no channels"
     whole, rest = divmod(numbers, width)
-    return f"{whole} frames" if rest == 0 else f"{whole} frames and {rest} numbers"
+    return _count(whole) if rest == 0 else f"{_count(whole)} and {rest} numbers"
+
+
+def _count(frames: int) -> str:
+    return "1 frame" if frames == 1 else f"{frames} frames"
 
 
 def _line_breaks(text: str) -> int:

@@ -48,15 +48,36 @@ def cmu_like():
     """38 nodes with zero-length stubs, legs spread in the rest pose, ZYX, an extra first T-pose."""
     rows = [("Hips", None, (0, 0, 0))]
     for letter, side, sign in (("L", "Left", 1), ("R", "Right", -1)):
-        rows += [(f"{letter}HipJoint", "Hips", (0, 0, 0)), (f"{side}UpLeg", f"{letter}HipJoint", (sign * 9.4, -10.2, 3.5))]
-        rows += _side(side, sign, ("Leg", "*UpLeg", (14.7, -40.3, 0)), ("Foot", "*Leg", (14.1, -38.7, 0)),
-                      ("ToeBase", "*Foot", (1.1, -3.1, 12.1)))
-    rows += [("LowerBack", "Hips", (0, 0, 0)), ("Spine", "LowerBack", (0.1, 11.6, -0.8)), ("Spine1", "Spine", (0.1, 11.7, -0.3)),
-             ("Neck", "Spine1", (0, 0, 0)), ("Neck1", "Neck", (0, 8.8, 0.8)), ("Head", "Neck1", (0.2, 8.8, -0.6))]
+        rows += [
+            (f"{letter}HipJoint", "Hips", (0, 0, 0)),
+            (f"{side}UpLeg", f"{letter}HipJoint", (sign * 9.4, -10.2, 3.5)),
+        ]
+        rows += _side(
+            side,
+            sign,
+            ("Leg", "*UpLeg", (14.7, -40.3, 0)),
+            ("Foot", "*Leg", (14.1, -38.7, 0)),
+            ("ToeBase", "*Foot", (1.1, -3.1, 12.1)),
+        )
+    rows += [
+        ("LowerBack", "Hips", (0, 0, 0)),
+        ("Spine", "LowerBack", (0.1, 11.6, -0.8)),
+        ("Spine1", "Spine", (0.1, 11.7, -0.3)),
+        ("Neck", "Spine1", (0, 0, 0)),
+        ("Neck1", "Neck", (0, 8.8, 0.8)),
+        ("Head", "Neck1", (0.2, 8.8, -0.6)),
+    ]
     for letter, side, sign in (("L", "Left", 1), ("R", "Right", -1)):
         rows += [(f"{side}Shoulder", "Spine1", (0, 0, 0))]
-        rows += _side(side, sign, ("Arm", "*Shoulder", (20, 5.1, -1)), ("ForeArm", "*Arm", (27.5, 0, 0)), ("Hand", "*ForeArm", (19, 0, 0)),
-                      ("FingerBase", "*Hand", (0, 0, 0)), ("HandIndex1", "*FingerBase", (3.7, 0, 0)))
+        rows += _side(
+            side,
+            sign,
+            ("Arm", "*Shoulder", (20, 5.1, -1)),
+            ("ForeArm", "*Arm", (27.5, 0, 0)),
+            ("Hand", "*ForeArm", (19, 0, 0)),
+            ("FingerBase", "*Hand", (0, 0, 0)),
+            ("HandIndex1", "*FingerBase", (3.7, 0, 0)),
+        )
         rows += [(f"{letter}Thumb", f"{side}Hand", (0, 0, 0))]
     return {"rows": rows, "order": "ZYX", "tpose_first": True, "frame_time": 1 / 120}
 
@@ -65,13 +86,26 @@ def lafan1_like():
     """22 joints whose bones all lie along their local +X, ZYX."""
     rows = [("Hips", None, (0, 0, 0))]
     for side, sign in (("Left", 1), ("Right", -1)):
-        rows += [(f"{side}UpLeg", "Hips", (0.1, 1.9, sign * 10.5)), (f"{side}Leg", f"{side}UpLeg", (43.5, 0, 0)),
-                 (f"{side}Foot", f"{side}Leg", (42.4, 0, 0)), (f"{side}Toe", f"{side}Foot", (17.3, 0, 0))]
-    rows += [("Spine", "Hips", (6.9, -2.6, 0)), ("Spine1", "Spine", (12.6, 0, 0)), ("Spine2", "Spine1", (12.6, 0, 0)),
-             ("Neck", "Spine2", (25.6, 0, 0)), ("Head", "Neck", (11.7, 0, 0))]
+        rows += [
+            (f"{side}UpLeg", "Hips", (0.1, 1.9, sign * 10.5)),
+            (f"{side}Leg", f"{side}UpLeg", (43.5, 0, 0)),
+            (f"{side}Foot", f"{side}Leg", (42.4, 0, 0)),
+            (f"{side}Toe", f"{side}Foot", (17.3, 0, 0)),
+        ]
+    rows += [
+        ("Spine", "Hips", (6.9, -2.6, 0)),
+        ("Spine1", "Spine", (12.6, 0, 0)),
+        ("Spine2", "Spine1", (12.6, 0, 0)),
+        ("Neck", "Spine2", (25.6, 0, 0)),
+        ("Head", "Neck", (11.7, 0, 0)),
+    ]
     for side, sign in (("Left", 1), ("Right", -1)):
-        rows += [(f"{side}Shoulder", "Spine2", (20.8, -1.4, sign * 6.3)), (f"{side}Arm", f"{side}Shoulder", (11, 0, 0)),
-                 (f"{side}ForeArm", f"{side}Arm", (28, 0, 0)), (f"{side}Hand", f"{side}ForeArm", (25, 0, 0))]
+        rows += [
+            (f"{side}Shoulder", "Spine2", (20.8, -1.4, sign * 6.3)),
+            (f"{side}Arm", f"{side}Shoulder", (11, 0, 0)),
+            (f"{side}ForeArm", f"{side}Arm", (28, 0, 0)),
+            (f"{side}Hand", f"{side}ForeArm", (25, 0, 0)),
+        ]
     return {"rows": rows, "order": "ZYX", "frame_time": 1 / 30}
 
 
@@ -79,10 +113,13 @@ def deepmimic_made():
     """DeepMimic's 13 moving bodies in metres, arms hanging, facing +X, XYZ."""
     rows = [("root", None, (0, 0, 0)), ("chest", "root", (0, 0.236151, 0)), ("neck", "chest", (0, 0.223894, 0))]
     for side, sign in (("right", 1), ("left", -1)):
-        rows += [(f"{side}_hip", "root", (0, 0, sign * 0.084887)), (f"{side}_knee", f"{side}_hip", (0, -0.421546, 0)),
-                 (f"{side}_ankle", f"{side}_knee", (0, -0.40987, 0)),
-                 (f"{side}_shoulder", "chest", (-0.02405, 0.2435, sign * 0.18311)),
-                 (f"{side}_elbow", f"{side}_shoulder", (0, -0.274788, 0))]
+        rows += [
+            (f"{side}_hip", "root", (0, 0, sign * 0.084887)),
+            (f"{side}_knee", f"{side}_hip", (0, -0.421546, 0)),
+            (f"{side}_ankle", f"{side}_knee", (0, -0.40987, 0)),
+            (f"{side}_shoulder", "chest", (-0.02405, 0.2435, sign * 0.18311)),
+            (f"{side}_elbow", f"{side}_shoulder", (0, -0.274788, 0)),
+        ]
     return {"rows": rows, "order": "XYZ", "frame_time": 1 / 60}
 
 
@@ -104,13 +141,21 @@ def text_of(rows, order, frame_time, *, six=False, tpose_first=False, frames=6, 
     def emit(name, parent, offset, depth):
         tabs = "  " * depth
         channels = ([*PLACES] if six or parent is None else []) + turns
-        lines.extend([f"{tabs}{'JOINT' if parent else 'ROOT'} {name}", f"{tabs}{{",
-                      f"{tabs}  OFFSET {offset[0]} {offset[1]} {offset[2]}", f"{tabs}  CHANNELS {len(channels)} {' '.join(channels)}"])
+        lines.extend(
+            [
+                f"{tabs}{'JOINT' if parent else 'ROOT'} {name}",
+                f"{tabs}{{",
+                f"{tabs}  OFFSET {offset[0]} {offset[1]} {offset[2]}",
+                f"{tabs}  CHANNELS {len(channels)} {' '.join(channels)}",
+            ]
+        )
         if parent is None:
             columns.append(np.cumsum(rng.normal(size=(frames, 3)), 0) + [0, 90, 0])
         elif six:
             columns.append(np.array(offset, float) + sway * rng.normal(size=(frames, 3)))
-        columns.append(rng.uniform(-170, 170, (frames, 3)) * (0 if tpose_first else 1) + _after_tpose(rng, frames, tpose_first))
+        columns.append(
+            rng.uniform(-170, 170, (frames, 3)) * (0 if tpose_first else 1) + _after_tpose(rng, frames, tpose_first)
+        )
         for child in children[name]:
             emit(*child, depth + 1)
         if not children[name]:
@@ -135,7 +180,7 @@ def head_of(text: str, frames: int) -> str:
     """Cut a BVH text to its first frames, line by line."""
     lines = text.splitlines()
     start = next(i for i, line in enumerate(lines) if line.startswith("Frames"))
-    return "\n".join([*lines[:start], f"Frames: {frames}", *lines[start + 1:start + 2 + frames]]) + "\n"
+    return "\n".join([*lines[:start], f"Frames: {frames}", *lines[start + 1 : start + 2 + frames]]) + "\n"
 
 
 def bvhio_positions(path) -> dict[str, np.ndarray]:
@@ -183,4 +228,4 @@ def bvhtoolbox_positions(path) -> dict[str, np.ndarray]:
         header = next(csv.reader(file))
     values = np.loadtxt(table, delimiter=",", skiprows=1, ndmin=2)
     names = [name[:-2] for name in header[1::3]]
-    return {name: values[:, 1 + 3 * i:4 + 3 * i] for i, name in enumerate(names)}
+    return {name: values[:, 1 + 3 * i : 4 + 3 * i] for i, name in enumerate(names)}

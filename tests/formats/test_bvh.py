@@ -18,9 +18,18 @@ from tests.formats.test_euler import largest_angle_deg, smooth_rotations
 
 def random_document(rng, frames=60, order="ZXY", channels=3, **changes):
     """A 24-joint document that moves through all rotations."""
-    return bvh.build(SMPL_24.names, SMPL_PARENTS, rng.normal(size=(24, 3)) * 20, smooth_rotations(rng, frames, 24),
-                     rng.normal(size=(frames, 3)) * 100, 1 / 29.97, order=order, channels=channels,
-                     ends={10: [0, 0, 5.0], 15: [0, 12.0, 0]}, **changes)
+    return bvh.build(
+        SMPL_24.names,
+        SMPL_PARENTS,
+        rng.normal(size=(24, 3)) * 20,
+        smooth_rotations(rng, frames, 24),
+        rng.normal(size=(frames, 3)) * 100,
+        1 / 29.97,
+        order=order,
+        channels=channels,
+        ends={10: [0, 0, 5.0], 15: [0, 12.0, 0]},
+        **changes,
+    )
 
 
 def test_the_fields_of_a_small_file():
@@ -49,7 +58,8 @@ def test_forward_kinematics_by_hand():
 def test_channels_multiply_left_to_right():
     """`Zrotation Yrotation Xrotation` is Rz Ry Rx."""
     text = SMALL.replace("Zrotation Xrotation Yrotation", "Zrotation Yrotation Xrotation").replace(
-        "0.0 100.0 0.0 0.0 0.0 0.0", "0.0 100.0 0.0 10.0 20.0 30.0")
+        "0.0 100.0 0.0 0.0 0.0 0.0", "0.0 100.0 0.0 10.0 20.0 30.0"
+    )
     expected = axis_matrix(2, np.radians(10)) @ axis_matrix(1, np.radians(20)) @ axis_matrix(0, np.radians(30))
     np.testing.assert_allclose(bvh.loads(text).rotations()[0, 0], expected, atol=1e-12)
 
@@ -59,25 +69,45 @@ def _rebroken(text):
     return f"{head}0.0333333333 " + "\n".join(numbers.split())
 
 
-@pytest.mark.parametrize("change", [
-    lambda t: t.replace("\n", "\r\n"),
-    lambda t: t.replace("\n", "\r"),
-    lambda t: t.replace("\t", "   ").replace(" ", "\t"),
-    lambda t: t.replace("\n", "\n\n \n"),
-    lambda t: t.rstrip("\n"),
-    lambda t: t + "\n\n",
-    lambda t: "\ufeff" + t,
-    lambda t: t.replace("End Site", "End LeftToe"),
-    lambda t: t.replace("End Site", "End"),
-    lambda t: t.lower().replace("hips", "Hips").replace("leg\n", "Leg\n"),
-    lambda t: t.upper().replace("HIPS", "Hips").replace("LEG\n", "Leg\n"),
-    lambda t: t.replace("100.0", "1.0e+2").replace("101.0", "1.01E2").replace("-10.0", "-1e1"),
-    lambda t: t.replace("Leg\n\t{", "Leg {").replace("ROOT Hips\n{", "ROOT Hips{"),
-    lambda t: t.replace("Frames: 2", "Frames:2").replace("Frame Time: ", "Frame Time:"),
-    lambda t: t.replace("Frames: 2", "Frames :\t2").replace("Frame Time: ", "FRAME  TIME :\n"),
-    _rebroken,
-], ids=["crlf", "cr", "tabs", "blank-lines", "no-final-newline", "more-newlines", "bom", "end-token", "end-alone", "lower", "upper",
-        "exponents", "braces", "glued-labels", "spaced-labels", "odd-line-breaks"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda t: t.replace("\n", "\r\n"),
+        lambda t: t.replace("\n", "\r"),
+        lambda t: t.replace("\t", "   ").replace(" ", "\t"),
+        lambda t: t.replace("\n", "\n\n \n"),
+        lambda t: t.rstrip("\n"),
+        lambda t: t + "\n\n",
+        lambda t: "\ufeff" + t,
+        lambda t: t.replace("End Site", "End LeftToe"),
+        lambda t: t.replace("End Site", "End"),
+        lambda t: t.lower().replace("hips", "Hips").replace("leg\n", "Leg\n"),
+        lambda t: t.upper().replace("HIPS", "Hips").replace("LEG\n", "Leg\n"),
+        lambda t: t.replace("100.0", "1.0e+2").replace("101.0", "1.01E2").replace("-10.0", "-1e1"),
+        lambda t: t.replace("Leg\n\t{", "Leg {").replace("ROOT Hips\n{", "ROOT Hips{"),
+        lambda t: t.replace("Frames: 2", "Frames:2").replace("Frame Time: ", "Frame Time:"),
+        lambda t: t.replace("Frames: 2", "Frames :\t2").replace("Frame Time: ", "FRAME  TIME :\n"),
+        _rebroken,
+    ],
+    ids=[
+        "crlf",
+        "cr",
+        "tabs",
+        "blank-lines",
+        "no-final-newline",
+        "more-newlines",
+        "bom",
+        "end-token",
+        "end-alone",
+        "lower",
+        "upper",
+        "exponents",
+        "braces",
+        "glued-labels",
+        "spaced-labels",
+        "odd-line-breaks",
+    ],
+)
 def test_spelling_does_not_matter(change, tmp_path):
     """Line ends, tabs, case, exponents, End tokens and line breaks inside frames read as the plain file does."""
     path = tmp_path / "a.bvh"
@@ -91,7 +121,9 @@ def test_spelling_does_not_matter(change, tmp_path):
 def test_names_keep_spaces_prefixes_and_foreign_letters(tmp_path):
     """Joint names with spaces, colons and Latin-1 letters are kept."""
     path = tmp_path / "a.bvh"
-    path.write_bytes(SMALL.replace("ROOT Hips", "ROOT mixamorig:Hips").replace("JOINT Leg", "JOINT Bip01 L Füß").encode("latin-1"))
+    path.write_bytes(
+        SMALL.replace("ROOT Hips", "ROOT mixamorig:Hips").replace("JOINT Leg", "JOINT Bip01 L Füß").encode("latin-1")
+    )
     assert bvh.read(path).names == ("mixamorig:Hips", "Bip01 L Füß")
 
 
@@ -99,7 +131,11 @@ def test_joints_without_channels_and_one_with_a_single_channel():
     """CHANNELS 0, no CHANNELS at all and one lone rotation are read; what has no channel does not move."""
     leg = "CHANNELS 3 Zrotation Xrotation Yrotation\n\t\tEnd"
     for replacement, columns in (("CHANNELS 0\n\t\tEnd", 6), ("End", 6), ("CHANNELS 1 Zrotation\n\t\tEnd", 7)):
-        text = SMALL.replace(leg, replacement).split("0.0333333333")[0] + "0.0333333333\n" + " ".join("0" * 6 + "9" * (columns - 6))
+        text = (
+            SMALL.replace(leg, replacement).split("0.0333333333")[0]
+            + "0.0333333333\n"
+            + " ".join("0" * 6 + "9" * (columns - 6))
+        )
         document = bvh.loads(text.replace("Frames: 2", "Frames: 1"))
         assert document.values.shape == (1, columns)
         expected = axis_matrix(2, np.radians(9)) if columns == 7 else np.eye(3)
@@ -108,8 +144,10 @@ def test_joints_without_channels_and_one_with_a_single_channel():
 
 def test_several_end_sites_and_no_frames():
     """Two End Sites on one joint and a file of zero frames are read and written."""
-    end = SMALL[SMALL.index("\t\tEnd Site"):SMALL.index("\t}\n}")]
-    document = bvh.loads(SMALL.replace(end, end * 2).replace("Frames: 2", "Frames: 0").split("0.0333333333")[0] + "0.0333333333\n")
+    end = SMALL[SMALL.index("\t\tEnd Site") : SMALL.index("\t}\n}")]
+    document = bvh.loads(
+        SMALL.replace(end, end * 2).replace("Frames: 2", "Frames: 0").split("0.0333333333")[0] + "0.0333333333\n"
+    )
     assert document.end_joints.tolist() == [1, 1] and document.values.shape == (0, 9)
     assert bvh.dumps(document).count("End Site") == 2
 
@@ -117,39 +155,93 @@ def test_several_end_sites_and_no_frames():
 CHANNEL_LIST = "to be one of Xposition, Yposition, Zposition, Xrotation, Yrotation, Zrotation in line"
 
 
-@pytest.mark.parametrize("change, message", [
-    (lambda t: "", "Expected 'HIERARCHY' in line 1 of x.bvh, but got the end of the file."),
-    (lambda t: "{\"a\": 1}", "Expected 'HIERARCHY' in line 1 of x.bvh, but got '{'."),
-    (lambda t: t.replace("ROOT", "JOINT"), "Expected ROOT in line 2 of x.bvh, but got 'JOINT'."),
-    (lambda t: t.replace("ROOT Hips", "ROOT"), "Expected a joint name in line 3 of x.bvh, but got '{'."),
-    (lambda t: t.replace("ROOT Hips\n{", "ROOT Hips\n}"), "Expected '{' in line 3 of x.bvh, but got '}'."),
-    (lambda t: t.replace("-10.0", "-1O.0"), "Expected OFFSET Y as a number in line 8 of x.bvh, but got '-1O.0'."),
-    (lambda t: t.replace("-10.0", "nan"), "Expected OFFSET Y as a number in line 8 of x.bvh, but got 'nan'."),
-    (lambda t: t.replace("CHANNELS 6", "CHANNELS six"), "Expected the number of channels as a whole number in line 5 of x.bvh, but got 'six'."),
-    (lambda t: t.replace("Zposition", "Zpos"), f"Expected channel 3 of 6 {CHANNEL_LIST} 5 of x.bvh, but got 'Zpos'."),
-    (lambda t: t.replace("CHANNELS 3", "CHANNELS 4"), f"Expected channel 4 of 4 {CHANNEL_LIST} 10 of x.bvh, but got 'End'."),
-    (lambda t: t.replace("CHANNELS 6 Xposition", "CHANNELS 6 Yposition"), "Expected Yposition once in line 5 of x.bvh, but got 'Yposition'."),
-    (lambda t: t.replace("\t\tOFFSET 0.0 -10.0 0.0\n", ""), "Expected an OFFSET of 'Leg' in line 13 of x.bvh, but got '}'."),
-    (lambda t: t.replace("\t}\n}\nMOTION", "\t}\nMOTION"),
-     "Expected OFFSET, CHANNELS, JOINT, End Site or '}' of 'Hips' in line 15 of x.bvh, but got 'MOTION'."),
-    (lambda t: t[:t.index("MOTION")], "Expected ROOT or MOTION in line 16 of x.bvh, but got the end of the file."),
-    (lambda t: t.replace("Frames: 2\n", ""), "Expected 'Frames:' in line 17 of x.bvh, but got 'Frame'."),
-    (lambda t: t.replace("Frames: 2", "Frames: 2.5"), "Expected the number of frames as a whole number in line 17 of x.bvh, but got '2.5'."),
-    (lambda t: t.replace("Frame Time: 0.0333333333", "Frame Time: 0"), "Expected a frame time above 0 s in line 18 of x.bvh, but got '0'."),
-    (lambda t: t.replace("101.0", "NaN"), "Expected a finite number in line 20 of x.bvh, but got 'NaN'."),
-    (lambda t: t.replace("101.0", "1e999"), "Expected a finite number in line 20 of x.bvh, but got '1e999'."),
-    (lambda t: t.replace("101.0", "-1.#IND"), "Expected a finite number in line 20 of x.bvh, but got '-1.#IND'."),
-    (lambda t: t.replace("101.0", "}101"), "Expected a finite number in line 20 of x.bvh, but got '}101'."),
-    (lambda t: t.replace("Frames: 2", "Frames: 3"),
-     "Expected 3 frames of 9 numbers (27) in x.bvh, but got 18 numbers, 2 frames. The file is cut off."),
-    (lambda t: t.replace("Frames: 2", "Frames: 1"), "Expected 1 frames of 9 numbers (9) in x.bvh, but got 18 numbers, 2 frames."),
-    (lambda t: t[:-10], "Expected 2 frames of 9 numbers (18) in x.bvh, but got 16 numbers, 1 frames and 7 numbers. The file is cut off."),
-])
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        (lambda t: "", "Expected 'HIERARCHY' in line 1 of x.bvh, but got the end of the file."),
+        (lambda t: '{"a": 1}', "Expected 'HIERARCHY' in line 1 of x.bvh, but got '{'."),
+        (lambda t: t.replace("ROOT", "JOINT"), "Expected ROOT in line 2 of x.bvh, but got 'JOINT'."),
+        (lambda t: t.replace("ROOT Hips", "ROOT"), "Expected a joint name in line 3 of x.bvh, but got '{'."),
+        (lambda t: t.replace("ROOT Hips\n{", "ROOT Hips\n}"), "Expected '{' in line 3 of x.bvh, but got '}'."),
+        (lambda t: t.replace("-10.0", "-1O.0"), "Expected OFFSET Y as a number in line 8 of x.bvh, but got '-1O.0'."),
+        (lambda t: t.replace("-10.0", "nan"), "Expected OFFSET Y as a number in line 8 of x.bvh, but got 'nan'."),
+        (
+            lambda t: t.replace("CHANNELS 6", "CHANNELS six"),
+            "Expected the number of channels as a whole number in line 5 of x.bvh, but got 'six'.",
+        ),
+        (
+            lambda t: t.replace("Zposition", "Zpos"),
+            f"Expected channel 3 of 6 {CHANNEL_LIST} 5 of x.bvh, but got 'Zpos'.",
+        ),
+        (
+            lambda t: t.replace("CHANNELS 3", "CHANNELS 4"),
+            f"Expected channel 4 of 4 {CHANNEL_LIST} 10 of x.bvh, but got 'End'.",
+        ),
+        (
+            lambda t: t.replace("CHANNELS 6 Xposition", "CHANNELS 6 Yposition"),
+            "Expected Yposition once in line 5 of x.bvh, but got 'Yposition'.",
+        ),
+        (
+            lambda t: t.replace("\t\tOFFSET 0.0 -10.0 0.0\n", ""),
+            "Expected an OFFSET of 'Leg' in line 13 of x.bvh, but got '}'.",
+        ),
+        (
+            lambda t: t.replace("\t}\n}\nMOTION", "\t}\nMOTION"),
+            "Expected OFFSET, CHANNELS, JOINT, End Site or '}' of 'Hips' in line 15 of x.bvh, but got 'MOTION'.",
+        ),
+        (lambda t: t[: t.index("MOTION")], "Expected ROOT or MOTION in line 16 of x.bvh, but got the end of the file."),
+        (lambda t: t.replace("Frames: 2\n", ""), "Expected 'Frames:' in line 17 of x.bvh, but got 'Frame'."),
+        (
+            lambda t: t.replace("Frames: 2", "Frames: 2.5"),
+            "Expected the number of frames as a whole number in line 17 of x.bvh, but got '2.5'.",
+        ),
+        (
+            lambda t: t.replace("Frame Time: 0.0333333333", "Frame Time: 0"),
+            "Expected a frame time above 0 s in line 18 of x.bvh, but got '0'.",
+        ),
+        (lambda t: t.replace("101.0", "NaN"), "Expected a finite number in line 20 of x.bvh, but got 'NaN'."),
+        (lambda t: t.replace("101.0", "1e999"), "Expected a finite number in line 20 of x.bvh, but got '1e999'."),
+        (lambda t: t.replace("101.0", "-1.#IND"), "Expected a finite number in line 20 of x.bvh, but got '-1.#IND'."),
+        (lambda t: t.replace("101.0", "}101"), "Expected a finite number in line 20 of x.bvh, but got '}101'."),
+        (
+            lambda t: t.replace("Frames: 2", "Frames: 3"),
+            "Expected 3 frames of 9 numbers (27) in x.bvh, but got 18 numbers, 2 frames. The file is cut off.",
+        ),
+        (
+            lambda t: t.replace("Frames: 2", "Frames: 1"),
+            "Expected 1 frame of 9 numbers (9) in x.bvh, but got 18 numbers, 2 frames.",
+        ),
+        (
+            lambda t: t[:-10],
+            "Expected 2 frames of 9 numbers (18) in x.bvh, but got 16 numbers, 1 frame and 7 numbers. "
+            + "The file is cut off.",
+        ),
+    ],
+)
 def test_what_is_wrong_is_said_in_one_line(change, message):
     """A broken file is refused with what was expected, what came, and the line."""
     with pytest.raises(InputError) as caught:
         bvh.loads(change(SMALL), "x.bvh")
     assert str(caught.value) == message
+
+
+def test_no_damage_breaks_out_of_the_error_class():
+    """A file cut anywhere, or with characters exchanged anywhere, reads or is an InputError of one line."""
+    rng = np.random.default_rng(0)
+    damaged = [SMALL[:cut] for cut in range(0, len(SMALL), 7)]
+    for _ in range(300):
+        characters = list(SMALL)
+        for place in rng.integers(0, len(SMALL), 2):
+            characters[place] = rng.choice(list("{}\n .-9eXJ\x00é"))
+        damaged.append("".join(characters))
+    refused = 0
+    for text in damaged:
+        try:
+            bvh.loads(text).pose()
+        except InputError as error:
+            refused += 1
+            assert "\n" not in str(error)
+    assert 100 < refused < len(damaged)
 
 
 @pytest.mark.parametrize("ends", ["\n", "\r\n", "\r"])
@@ -219,14 +311,21 @@ def test_independent_readers_read_what_we_write(order, channels, tmp_path):
         assert set(truth) <= set(found)
         for name, positions in truth.items():
             np.testing.assert_allclose(found[name], positions, atol=0.01)
-    np.testing.assert_allclose(found["head_End"], ends[:, list(document.end_joints).index(document.names.index("head"))], atol=0.01)
+    np.testing.assert_allclose(
+        found["head_End"], ends[:, list(document.end_joints).index(document.names.index("head"))], atol=0.01
+    )
 
 
 def _assert_agrees(path, millimetre):
     document = bvh.read(path)
     turned, placed = document.pose()
     ours = dict(zip(document.names, np.moveaxis(placed, 1, 0)))
-    ends = dict(zip([f"{document.names[joint]}_End" for joint in document.end_joints], np.moveaxis(document.ends(turned, placed), 1, 0)))
+    ends = dict(
+        zip(
+            [f"{document.names[joint]}_End" for joint in document.end_joints],
+            np.moveaxis(document.ends(turned, placed), 1, 0),
+        )
+    )
     a, b = bvhio_positions(path), bvhtoolbox_positions(path)
     assert set(a) == set(ours) and set(b) == set(ours) | set(ends) and len(ends) > 3
     for name, positions in a.items():
@@ -292,8 +391,11 @@ def test_the_written_text_exactly():
     """The text is tabs, `End Site`, six decimals, a frame time of ten, and one line a frame."""
     document = bvh.loads(SMALL)
     expected = SMALL
-    for short, long in (("1.0 2.0 3.0", "1.000000 2.000000 3.000000"), ("0.0 -10.0 0.0", "0.000000 -10.000000 0.000000"),
-                        ("OFFSET 0.0 0.0 5.0", "OFFSET 0.000000 0.000000 5.000000")):
+    for short, long in (
+        ("1.0 2.0 3.0", "1.000000 2.000000 3.000000"),
+        ("0.0 -10.0 0.0", "0.000000 -10.000000 0.000000"),
+        ("OFFSET 0.0 0.0 5.0", "OFFSET 0.000000 0.000000 5.000000"),
+    ):
         expected = expected.replace(short, long)
     head, numbers = expected.split("0.0333333333\n")
     rows = [" ".join(f"{float(n):.6f}" for n in line.split()) for line in numbers.splitlines()]
@@ -354,7 +456,9 @@ def test_ten_minutes_are_quick(tmp_path):
     rng = np.random.default_rng(7)
     local = np.tile(smooth_rotations(rng, 600, 24), (30, 1, 1, 1))
     start = time.perf_counter()
-    document = bvh.build(SMPL_24.names, SMPL_PARENTS, rng.normal(size=(24, 3)) * 20, local, rng.normal(size=(18000, 3)), 1 / 30)
+    document = bvh.build(
+        SMPL_24.names, SMPL_PARENTS, rng.normal(size=(24, 3)) * 20, local, rng.normal(size=(18000, 3)), 1 / 30
+    )
     built = time.perf_counter()
     bvh.write(tmp_path / "a.bvh", document)
     written = time.perf_counter()

@@ -16,8 +16,11 @@ from mrs.skeletons import SMPL_24
 from tests.formats.bvh_samples import CMU8, SMALL, cmu_like, lafan1_like, text_of
 from tests.formats.test_bvh_motion import BETAS, random_motion
 
-LIMBS = [(f"{side}_{a}", f"{side}_{b}") for side in ("left", "right")
-         for a, b in (("hip", "knee"), ("knee", "ankle"), ("shoulder", "elbow"), ("elbow", "wrist"))]
+LIMBS = [
+    (f"{side}_{a}", f"{side}_{b}")
+    for side in ("left", "right")
+    for a, b in (("hip", "knee"), ("knee", "ankle"), ("shoulder", "elbow"), ("elbow", "wrist"))
+]
 
 
 def limb_directions(joints, names):
@@ -32,10 +35,20 @@ def assert_same_limbs(motion, document, skip=0):
     np.testing.assert_allclose(ours, theirs, atol=1e-6)
 
 
-@pytest.mark.parametrize("options", [
-    {}, {"unit": "m"}, {"unit": "inch"}, {"up": "z"}, {"up": "z", "unit": "m"}, {"order": "xyz", "channels": 6}, {"tpose_first": True},
-    *({"names": name} for name in PRESETS if name != "smpl"),
-], ids=str)
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"unit": "m"},
+        {"unit": "inch"},
+        {"up": "z"},
+        {"up": "z", "unit": "m"},
+        {"order": "xyz", "channels": 6},
+        {"tpose_first": True},
+        *({"names": name} for name in PRESETS if name != "smpl"),
+    ],
+    ids=str,
+)
 def test_our_own_files_come_back(options, tmp_path):
     """Rotations come back within 1e-4 degree, joints within 1e-3 cm, times exactly, and the shape with them."""
     motion = random_motion(frames=60)
@@ -90,7 +103,10 @@ def test_hanging_arms_and_another_facing_are_carried_over():
     """A rest pose with hanging arms that faces +X is turned to face +Z, and its arms hang in SMPL's pose too."""
     rows = [(name, parent, (x, y, z)) for name, parent, (x, y, z) in cmu_like()["rows"]]
     hanging = {"ForeArm": (0, -27, 0), "Hand": (0, -25, 0), "HandIndex1": (0, -4, 0)}
-    rows = [(name, parent, next((o for tail, o in hanging.items() if name.endswith(tail)), offset)) for name, parent, offset in rows]
+    rows = [
+        (name, parent, next((o for tail, o in hanging.items() if name.endswith(tail)), offset))
+        for name, parent, offset in rows
+    ]
     rows = [(name, parent, (z, y, -x)) for name, parent, (x, y, z) in rows]
     document = bvh.loads(text_of(rows, "XYZ", 0.02, frames=3))
     still = dataclasses.replace(document, values=np.zeros_like(document.values))
@@ -116,7 +132,9 @@ def test_feet_of_another_size_stay_on_the_ground():
 
 def test_missing_joints_are_named():
     """A skeleton of other joints is refused with the names that it lacks."""
-    with pytest.raises(InputError, match=r"Expected the joints of one of .* in a\.bvh, but as 'smpl' it lacks pelvis, left_hip"):
+    with pytest.raises(
+        InputError, match=r"Expected the joints of one of .* in a\.bvh, but as 'smpl' it lacks pelvis, left_hip"
+    ):
         from_bvh(bvh.loads(SMALL.replace("Hips", "Body")), where="a.bvh")
     spec = lafan1_like()
     spec["rows"] = [row for row in spec["rows"] if "LeftToe" not in row[0]]

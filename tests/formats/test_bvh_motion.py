@@ -18,7 +18,9 @@ def random_motion(frames=40, fps=30000 / 1001, seed=0, **changes):
     """A motion in which all 24 joints turn at random."""
     rng = np.random.default_rng(seed)
     quats = rotations.normalise(rng.normal(size=(frames, 24, 4)))
-    return load_body().motion(np.arange(frames) / fps, rng.normal(size=(frames, 3)) + [0, 1, 4], quats, BETAS, **changes)
+    return load_body().motion(
+        np.arange(frames) / fps, rng.normal(size=(frames, 3)) + [0, 1, 4], quats, BETAS, **changes
+    )
 
 
 def turned_motion(axis_angle_deg, frames=5, frame="world"):
@@ -48,7 +50,13 @@ def test_the_default_is_what_most_tools_expect():
     assert document.channels[0] == ("Xposition", "Yposition", "Zposition", "Zrotation", "Xrotation", "Yrotation")
     assert set(document.channels[1:]) == {("Zrotation", "Xrotation", "Yrotation")}
     np.testing.assert_allclose(document.values[:, :3], motion.root_pos_m * 100)
-    assert [document.names[joint] for joint in document.end_joints] == ["left_foot", "right_foot", "head", "left_hand", "right_hand"]
+    assert [document.names[joint] for joint in document.end_joints] == [
+        "left_foot",
+        "right_foot",
+        "head",
+        "left_hand",
+        "right_hand",
+    ]
     text = bvh.dumps(document)
     assert text.count("End Site\n") == 5 and text.count("End ") == 5
     assert "Frame Time: 0.0333666667\n" in text
@@ -61,9 +69,18 @@ def test_the_rest_pose_is_the_t_pose_of_the_persons_shape():
     np.testing.assert_allclose(document.rest_joints()[rows] / 100, load_body().rest_joints(BETAS), atol=1e-12)
 
 
-@pytest.mark.parametrize("options", [
-    {}, {"unit": "m"}, {"unit": "inch"}, {"order": "zyx"}, {"order": "xyz", "channels": 6}, {"names": "cmu"}, {"names": "mixamo"},
-])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"unit": "m"},
+        {"unit": "inch"},
+        {"order": "zyx"},
+        {"order": "xyz", "channels": 6},
+        {"names": "cmu"},
+        {"names": "mixamo"},
+    ],
+)
 def test_joints_stand_where_the_motion_has_them(options, tmp_path):
     """Whatever the options, the file's joints are the motion's within 1e-3 cm."""
     motion = random_motion()
@@ -99,20 +116,26 @@ def test_no_rotation_is_dropped():
 def test_the_root_is_metric_and_not_in_pixels():
     """A person four metres away who walks two metres moves 200 units in centimetres."""
     motion = random_motion(frames=3)
-    moved = load_body().motion(motion.times_s, np.array([[0, 1, 4], [1, 1, 4], [2, 1, 4.0]]), motion.local_quat_wxyz, BETAS)
+    moved = load_body().motion(
+        motion.times_s, np.array([[0, 1, 4], [1, 1, 4], [2, 1, 4.0]]), motion.local_quat_wxyz, BETAS
+    )
     document, _ = to_bvh(moved)
     np.testing.assert_allclose(document.values[:, 0], [0, 100, 200])
     np.testing.assert_allclose(document.values[:, 2], 400)
 
 
-@pytest.mark.parametrize("fps, written", [(24, "0.0416666667"), (30000 / 1001, "0.0333666667"), (30, "0.0333333333"), (240, "0.0041666667")])
+@pytest.mark.parametrize(
+    "fps, written", [(24, "0.0416666667"), (30000 / 1001, "0.0333666667"), (30, "0.0333333333"), (240, "0.0041666667")]
+)
 def test_the_frame_time_is_the_motions(fps, written):
     """The frame time follows the frame rate, to ten decimals; it was 1/30 for everything."""
     assert f"Frame Time: {written}\n" in bvh.dumps(to_bvh(random_motion(frames=9, fps=fps))[0])
 
 
 @pytest.mark.parametrize("frame", ["world", "camera"])
-@pytest.mark.parametrize("turn, channel", [((0, 40, 0), "Yrotation"), ((0, 0, 30), "Zrotation"), ((20, 0, 0), "Xrotation")])
+@pytest.mark.parametrize(
+    "turn, channel", [((0, 40, 0), "Yrotation"), ((0, 0, 30), "Zrotation"), ((20, 0, 0), "Xrotation")]
+)
 def test_yaw_roll_and_pitch_stay_what_they_are(turn, channel, frame):
     """A yaw of 40, a roll of 30 and a pitch of 20 degrees stay so: the world changes from the left, never the right."""
     document, notes = to_bvh(turned_motion(turn, frame=frame))
@@ -188,12 +211,24 @@ def test_a_single_frame_is_written():
     assert len(document) == 1 and document.frame_time_s == pytest.approx(1 / 30)
 
 
-@pytest.mark.parametrize("preset, expected", [
-    ("mixamo", {"pelvis": "mixamorig:Hips", "left_foot": "mixamorig:LeftToeBase", "spine3": "mixamorig:Spine2"}),
-    ("lafan1", {"pelvis": "Hips", "left_foot": "LeftToe", "right_ankle": "RightFoot", "head": "Head", "left_hip": "LeftUpLeg"}),
-    ("cmu", {"spine1": "LowerBack", "spine3": "Spine1", "right_elbow": "RightForeArm"}),
-    ("humanik", {"left_collar": "LeftShoulder", "left_shoulder": "LeftArm", "left_foot": "LeftToeBase"}),
-])
+@pytest.mark.parametrize(
+    "preset, expected",
+    [
+        ("mixamo", {"pelvis": "mixamorig:Hips", "left_foot": "mixamorig:LeftToeBase", "spine3": "mixamorig:Spine2"}),
+        (
+            "lafan1",
+            {
+                "pelvis": "Hips",
+                "left_foot": "LeftToe",
+                "right_ankle": "RightFoot",
+                "head": "Head",
+                "left_hip": "LeftUpLeg",
+            },
+        ),
+        ("cmu", {"spine1": "LowerBack", "spine3": "Spine1", "right_elbow": "RightForeArm"}),
+        ("humanik", {"left_collar": "LeftShoulder", "left_shoulder": "LeftArm", "left_foot": "LeftToeBase"}),
+    ],
+)
 def test_names_follow_the_dialect(preset, expected):
     """Each preset names the joints as its tool does, without a name twice."""
     assert len(set(PRESETS[preset])) == 24

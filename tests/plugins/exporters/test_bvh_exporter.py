@@ -31,7 +31,9 @@ def test_options_reach_the_file(tmp_path):
     assert 0.4 < rest[document.names.index("Head"), 2] < 1
 
 
-@pytest.mark.parametrize("options", [{"order": "zxz"}, {"names": "unity"}, {"channels": 4}, {"unit": "ft"}, {"up": "x"}, {"fps": 30}])
+@pytest.mark.parametrize(
+    "options", [{"order": "zxz"}, {"names": "unity"}, {"channels": 4}, {"unit": "ft"}, {"up": "x"}, {"fps": 30}]
+)
 def test_wrong_options_are_refused(options):
     """Unknown options and values are usage errors that list the known ones."""
     with pytest.raises(UsageError, match="Expected exporter|Unknown option"):

@@ -34,7 +34,9 @@ def test_a_given_unit_is_believed(tmp_path):
     small = importer(unit="cm").read(tmp_path / "a.bvh")
     right = importer().read(tmp_path / "a.bvh")
     assert np.abs(right.joints_m - motion.joints_m).max() < 1e-5
-    assert np.linalg.norm(small.joints_m[0, 4] - small.joints_m[0, 1]) < 0.7 * np.linalg.norm(motion.joints_m[0, 4] - motion.joints_m[0, 1])
+    assert np.linalg.norm(small.joints_m[0, 4] - small.joints_m[0, 1]) < 0.7 * np.linalg.norm(
+        motion.joints_m[0, 4] - motion.joints_m[0, 1]
+    )
 
 
 def test_broken_files_and_options_are_refused(tmp_path):
