@@ -11,6 +11,7 @@ PALETTE = ((64, 170, 255), (255, 140, 50), (110, 205, 90), (235, 95, 165), (170,
            (70, 210, 200), (225, 90, 80))
 _SUBPIXEL_BITS = 3
 _LIGHT = np.array([-0.35, -0.65, -0.68])
+_RIGHT = [name.startswith("right") for name in SMPL_24.names]
 _LEFT = [name.startswith("left") for name in SMPL_24.names]
 
 
@@ -76,10 +77,12 @@ def _shades(points: np.ndarray, faces: np.ndarray, normals: np.ndarray) -> np.nd
     return 0.42 + 0.75 * np.maximum(cosine, 0)
 
 
-def paint_skeleton(rgb: np.ndarray, pixels: np.ndarray, colour: tuple[int, int, int], width_px: float) -> None:
+def paint_skeleton(rgb: np.ndarray, pixels: np.ndarray, colour: tuple[int, int, int], width_px: float,
+                   right_colour: tuple[int, int, int] | None = None) -> None:
     """Draw SMPL bones and joints at `pixels` (24, 2) in place; the left joints are white, the others dark.
 
-    Bones with an end that is NaN, or far outside the picture, are left out.
+    With `right_colour` there are no joints, and the right limbs' bones have that colour. Bones with an end that is NaN,
+    or far outside the picture, are left out.
     """
     import cv2
 
@@ -90,8 +93,9 @@ def paint_skeleton(rgb: np.ndarray, pixels: np.ndarray, colour: tuple[int, int, 
     thick = max(round(width_px), 1)
     for joint, parent in enumerate(SMPL_PARENTS):
         if parent >= 0 and seen[joint] and seen[parent]:
-            cv2.line(rgb, points[parent], points[joint], colour, thick, cv2.LINE_AA, _SUBPIXEL_BITS)
-    for joint in np.flatnonzero(seen):
+            shown = right_colour if right_colour and _RIGHT[joint] else colour
+            cv2.line(rgb, points[parent], points[joint], shown, thick, cv2.LINE_AA, _SUBPIXEL_BITS)
+    for joint in np.flatnonzero(seen) if right_colour is None else ():
         fill = (255, 255, 255) if _LEFT[joint] else (40, 40, 40)
         cv2.circle(rgb, points[joint], round(0.9 * width_px * scale), fill, -1, cv2.LINE_AA, _SUBPIXEL_BITS)
 
