@@ -6,7 +6,7 @@ Pixels are continuous: the pixel in column i covers i to i + 1, so the picture's
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -14,6 +14,8 @@ SIDE = 256
 MARGIN = 1.25
 _HIPS, _SHOULDERS = [11, 12], [5, 6]
 _LOW_COCO_SCORE = 0.1
+_STILL_SIDE, _FAR_SIDE = 0.02, 0.35
+_STILL_RAD = math.radians(4)
 
 
 @dataclass(frozen=True)
@@ -37,14 +39,17 @@ class Crop:
         angle = math.remainder(self.angle_rad + angle_rad, 2 * math.pi)
         return Crop(self.x_px, self.y_px, self.side_px, angle)
 
-    def moved(self, velocity: np.ndarray, seconds: float) -> Crop:
-        """Return the square where a steady motion (x px/s, y px/s, rad/s) takes it, at most 0.35 sides and 90 degrees."""
+    def moved(self, velocity: tuple[float, float, float], seconds: float) -> Crop:
+        """Return the square where a steady motion (x px/s, y px/s, rad/s) takes it.
+
+        The step is shortened by 2 % of the side and 4 degrees, so that noise does not shake the crop (it would
+        cost a tenth more jitter), and held to 35 % of the side and 90 degrees.
+        """
         dx, dy, turn = (float(v) * seconds for v in velocity)
-        far = math.hypot(dx, dy) / (0.35 * self.side_px)
-        if far > 1:
-            dx, dy = dx / far, dy / far
-        moved = self.turned(min(max(turn, -math.pi / 2), math.pi / 2))
-        return Crop(self.x_px + dx, self.y_px + dy, self.side_px, moved.angle_rad)
+        distance = math.hypot(dx, dy)
+        share = min(max(distance - _STILL_SIDE * self.side_px, 0), _FAR_SIDE * self.side_px) / max(distance, 1e-9)
+        turn = math.copysign(min(max(abs(turn) - _STILL_RAD, 0), math.pi / 2), turn)
+        return replace(self.turned(turn), x_px=self.x_px + share * dx, y_px=self.y_px + share * dy)
 
     def rotation(self) -> np.ndarray:
         """Matrix (2, 2) that turns directions of the crop into directions of the picture."""

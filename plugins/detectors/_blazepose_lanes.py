@@ -21,6 +21,7 @@ DOUBTFUL_FIND = 0.35
 TURNED_RAD = math.radians(60)
 BETTER = 1.15
 SAME_PERSON = 0.5
+SPARE_EVERY = 4
 LOOK_AGAIN_S = 0.1
 LOOK_SELDOM_S = 1.6
 VELOCITY_S = 0.05
@@ -78,17 +79,22 @@ class Lanes:
         self.lanes: list[Lane] = []
         self.next_number = 0
         self.next_find_s = -math.inf
+        self.home_turn = 0
+        self.finds = 0
         self.runs = {"pose": 0, "look": 0, "find": 0}
 
     def step(self, rgb: np.ndarray, time_s: float) -> list[tuple[int, Sight]]:
         """Follow everyone into the next frame; return (lane number, sight) of those who are seen."""
-        due = time_s >= self.next_find_s
-        finding = self.pool.submit(self._find, rgb, self._turns()) if due else None
+        full = len(self.lanes) >= self.options.max_people and not any(lane.lost for lane in self.lanes)
+        due = time_s >= self.next_find_s and not full
+        turns = self._turns() if due else []
+        finding = self.pool.submit(self._find, rgb, turns) if due else None
         seen = self._follow(rgb, time_s)
         if not due and any(lane.lost_s == time_s for lane in self.lanes):
-            finding = self.pool.submit(self._find, rgb, self._turns())
+            turns = self._turns()
+            finding = self.pool.submit(self._find, rgb, turns)
         if finding is not None:
-            self._admit(rgb, time_s, finding.result(), seen)
+            self._admit(rgb, time_s, turns, finding.result(), seen)
         seen = self._without_doubles(seen)
         self.lanes = [lane for lane in self.lanes if not lane.lost or time_s - lane.lost_s < KEEP_LOST_S]
         return sorted(seen.items())
@@ -145,19 +151,32 @@ class Lanes:
 
     # Finding
 
-    def _turns(self) -> tuple[int, ...]:
-        return (0, 1, 2, 3) if self.options.rotated_look == "always" else (0,)
+    def _turns(self) -> list[int]:
+        """Return the quarter turns at which to show MoveNet this picture: mostly the one that people stood at last."""
+        mode = self.options.rotated_look
+        if mode == "never":
+            return [0]
+        turns = [(self.home_turn + k) % 4 for k in range(4)]
+        if mode == "always":
+            return turns
+        self.finds += 1
+        spare, which = divmod(self.finds, SPARE_EVERY)
+        return turns[:1] if which else [turns[0], turns[1 + spare % 3]]
 
-    def _find(self, rgb: np.ndarray, turns: tuple[int, ...]) -> list[Find]:
+    def _find(self, rgb: np.ndarray, turns: list[int]) -> list[Find]:
         self.runs["find"] += len(turns)
         return self.finder.find(rgb, self.options.score_threshold, turns)
 
-    def _admit(self, rgb: np.ndarray, time_s: float, finds: list[Find], seen: dict[int, Sight]) -> None:
-        """Start lanes for the people found whom no lane follows yet."""
+    def _admit(self, rgb: np.ndarray, time_s: float, looked: list[int], finds: list[Find], seen: dict[int, Sight]) -> None:
+        """Start lanes for the people found whom no lane follows yet; look at more turns where someone is missing."""
         started = self._start_lanes(rgb, time_s, finds, seen)
         missing = not seen or any(lane.lost for lane in self.lanes)
         if missing and not started and self.options.rotated_look == "auto":
-            self._start_lanes(rgb, time_s, self._find(rgb, (1, 2, 3)), seen)
+            more = self._find(rgb, [turn for turn in range(4) if turn not in looked])
+            self._start_lanes(rgb, time_s, more, seen)
+            finds, looked = sorted([*finds, *more], key=lambda find: -find.score), [0, 1, 2, 3]
+        if finds and len(looked) > 1:
+            self.home_turn = finds[0].turn
         hurry = 1 / 3 if any(lane.lost for lane in self.lanes) else 1.0
         self.next_find_s = time_s + self.options.find_every_s * hurry - 1e-6
 
@@ -222,14 +241,14 @@ class Lanes:
         rows = [[lane.number, lane.seen_s, lane.lost_s, lane.look_s, lane.wait_s, *lane.velocity,
                  *(getattr(lane.crop, f.name) for f in fields(Crop))] for lane in self.lanes]
         return {"lanes": np.array(rows, np.float64).reshape(len(rows), 12),
-                "clock": np.array([self.next_number, self.next_find_s], np.float64)}
+                "clock": np.array([self.next_number, self.home_turn, self.finds, self.next_find_s], np.float64)}
 
     def set_state(self, state: dict[str, np.ndarray]) -> None:
         """Go on from what :meth:`get_state` returned."""
         self.lanes = [Lane(int(n), Crop(*rest[3:]), seen, lost, look, wait, tuple(rest[:3]))
                       for n, seen, lost, look, wait, *rest in state["lanes"].tolist()]
-        number, self.next_find_s = state["clock"].tolist()
-        self.next_number = int(number)
+        *counts, self.next_find_s = state["clock"].tolist()
+        self.next_number, self.home_turn, self.finds = (int(count) for count in counts)
 
 
 def similarity(a_px: np.ndarray, b_px: np.ndarray, side_px: float) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +15,6 @@ HEAT_SIDE = 64
 MASK_SIDE = 64
 _WINDOW = np.arange(-3, 4)
 _MIN_PEAK = 0.5
-_NO_COCO = np.zeros((0, 17, 3))
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,7 @@ class PersonFinder:
         self._input = self._session.get_inputs()[0].name
         self._side_px = side_px
 
-    def find(self, rgb: np.ndarray, score_threshold: float, turns: tuple[int, ...] = (0,)) -> list[Find]:
+    def find(self, rgb: np.ndarray, score_threshold: float, turns: Iterable[int] = (0,)) -> list[Find]:
         """Find people in a picture (H, W, 3) uint8, best first, looking at it at some quarter turns."""
         small, scale = self._shrink(rgb)
         found = [f for turn in turns for f in self._find_turned(small, scale, turn, score_threshold)]
