@@ -1,0 +1,145 @@
+"""The command line. A command's module is imported when the command is called, so that `mrs --help` is quick.
+
+Exit codes: 0 ok, 1 anything not listed here (a full disk, a folder in use), 2 usage, 3 bad input (also an output folder
+that cannot be written), 4 a missing model, licence file or extra, 5 no person found, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import os
+import shlex
+import sys
+
+import click
+
+import mrs
+from mrs.errors import EXIT_INTERRUPTED, MrsError
+
+COMMANDS = {
+    "run": ("mrs.cli.run:run", "Turn a video into refined BVH and an overlay video."),
+    "detect": ("mrs.cli.run:detect", "Find and track the people of a video: tracks.npz."),
+    "lift": ("mrs.cli.run:lift", "Go on to bodies in 3D: lifted.npz of each person."),
+    "smooth": ("mrs.cli.run:smooth", "Go on to refined motion: motion.npz of each person."),
+    "tracks": ("mrs.cli.tracks:command", "Show or edit who is who in tracks.npz."),
+    "plugins": ("mrs.cli.plugins:plugins", "List plugins, their options, and what they still need."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group that knows its commands' names and help without importing them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return names in the order of COMMANDS."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        """Import one command."""
+        if name not in COMMANDS:
+            return None
+        target, attribute = COMMANDS[name][0].split(":")
+        return _with_debug(getattr(importlib.import_module(target), attribute))
+
+    def resolve_command(self, ctx: click.Context, args: list[str]):
+        """Refuse unknown commands with the nearest one."""
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            near = difflib.get_close_matches(args[0], COMMANDS, n=1)
+            hint = f" Did you mean '{near[0]}'?" if near else ""
+            raise click.UsageError(f"Unknown command '{args[0]}'.{hint} Known: {', '.join(COMMANDS)}.")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List each command with its one line."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+def _with_debug(command: click.Command) -> click.Command:
+    """Give a command, and those below it, the flag --debug (which :func:`main` looks for)."""
+    if not any("--debug" in p.opts for p in command.params):
+        command.params.append(click.Option(["--debug"], is_flag=True, expose_value=False,
+                                           help="Show the traceback of an error."))
+    for below in getattr(command, "commands", {}).values():
+        _with_debug(below)
+    return command
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(mrs.__version__, message="mrs %(version)s")
+@click.option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error.")
+def cli() -> None:
+    """From a video of people to motion that a simulated character can train on."""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit with its code; what goes wrong becomes one line on stderr."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    code = _guarded(arguments)
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = code or 1
+    sys.exit(code)
+
+
+def _guarded(arguments: list[str]) -> int:
+    try:
+        result = cli.main(arguments, prog_name="mrs", standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except click.ClickException as error:
+        if isinstance(error, click.UsageError) and error.ctx is not None:
+            click.echo(error.ctx.get_usage(), err=True)
+        return _fail(arguments, error, error.format_message(), error.exit_code)
+    except click.exceptions.Exit as error:
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt) as error:
+        return _interrupted(arguments, error)
+    except MrsError as error:
+        return _fail(arguments, error, str(error), error.exit_code)
+    except SystemExit as error:
+        return error.code if isinstance(error.code, int) else 1
+    except BrokenPipeError:
+        return 1
+    except OSError as error:
+        return _fail(arguments, error, _os_error(error), 1)
+    except Exception as error:  # noqa: BLE001 (the last resort: one line for whatever it is)
+        first = f"{type(error).__name__}: {error}".split("\n")[0]
+        where = f"{error.where}: " if getattr(error, "where", None) else ""
+        return _fail(arguments, error, f"{where}{first}. Use --debug for the traceback.", 1)
+
+
+def _fail(arguments: list[str], error: BaseException, text: str, code: int) -> int:
+    if "--debug" in arguments:
+        import traceback
+
+        traceback.print_exception(error)
+    _say(f"Error: {text}")
+    return code
+
+
+def _interrupted(arguments: list[str], error: BaseException) -> int:
+    """Say what was kept, and what to type to go on."""
+    if "--debug" in arguments:
+        import traceback
+
+        traceback.print_exception(error)
+    cause = error if isinstance(error, KeyboardInterrupt) else error.__cause__ or error.__context__
+    kept = getattr(cause, "kept", None)
+    again = shlex.join(["mrs", *(a for a in arguments if a != "--overwrite")])
+    _say(f"Interrupted. {kept} To go on, type: {again}" if kept else "Interrupted.")
+    return EXIT_INTERRUPTED
+
+
+def _os_error(error: OSError) -> str:
+    """Word what the system refused."""
+    reason = error.strerror or str(error) or type(error).__name__
+    return f"{reason}: {error.filename}" if error.filename else f"{reason}. Use --debug for the traceback."
+
+
+def _say(text: str) -> None:
+    try:
+        click.echo(text, err=True)
+    except BrokenPipeError:
+        return

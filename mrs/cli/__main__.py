@@ -1,0 +1,5 @@
+"""`python -m mrs.cli`."""
+
+from mrs.cli import main
+
+main()

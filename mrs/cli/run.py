@@ -1,0 +1,108 @@
+"""`mrs run`, and `mrs detect`, `lift` and `smooth`, which stop earlier."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from mrs import config, options
+
+TYPES = {"whole number": int, "number": float}
+
+
+def _flags(command):
+    """Add a flag for each value of config.Run, so that flags and the config file can't drift apart."""
+    for info in reversed(options.describe(config.Run)):
+        if info.name == "overlay":
+            flag = click.option("--overlay/--no-overlay", default=None, help="Draw the body over the video (default: yes).")
+        else:
+            kind = click.Choice(info.choices) if info.choices else TYPES.get(info.type.split(" or ")[0], str)
+            default = "" if info.default is None else f" [default: {info.default}]"
+            flag = click.option(f"--{info.name.replace('_', '-')}", type=kind, default=None, help=info.help + default)
+        command = flag(command)
+    return command
+
+
+def _command(until: str, text: str):
+    """Make one command that runs the pipeline until a stage."""
+
+    @click.command(name={"export": "run"}.get(until, until), help=text)
+    @click.argument("video", type=click.Path(path_type=Path))
+    @click.option("-o", "--out", type=click.Path(path_type=Path), help="Folder to write to. [default: VIDEO's name + _mrs]")
+    @_flags
+    @click.option("--set", "sets", multiple=True, metavar="STAGE.OPTION=VALUE", help="Option of a plugin (repeatable).")
+    @click.option("--config", "config_path", type=click.Path(path_type=Path), help="YAML file with the same names.")
+    @click.option("--plugin", "plugins", multiple=True, metavar="FILE_OR_MODULE", help="Load this plugin too (repeatable).")
+    @click.option("--overwrite", is_flag=True, help="Make everything anew, whatever OUT holds.")
+    @click.option("--json", "as_json", is_flag=True, help="Print run.json on stdout.")
+    @click.option("--quiet", is_flag=True, help="Show no progress.")
+    @click.option("-v", "--verbose", count=True, help="Log more; twice for everything.")
+    def command(video, out, sets, config_path, plugins, overwrite, as_json, quiet, verbose, **flags):
+        settings = config.settings(video, flags, out=out, config=config_path, sets=sets, plugins=plugins,
+                                   overwrite=overwrite, until=until)
+        execute(settings, as_json=as_json, quiet=quiet, verbose=verbose)
+
+    return command
+
+
+def execute(settings: config.Settings, *, as_json: bool = False, quiet: bool = False, verbose: int = 0) -> None:
+    """Load plugins, run the pipeline, and print what was written."""
+    from mrs import pipeline, progress
+    from mrs.plugins import load
+
+    shown = progress.choose(quiet)
+    _log_to(shown if not quiet else progress.Plain(), verbose)
+    registry = load(settings.plugins)
+    for origin, error in registry.broken.items():
+        logging.getLogger("mrs").warning("Plugin %s did not load: %s", origin, error)
+    with shown:
+        report = pipeline.run(settings, registry, shown, ("mrs", *sys.argv[1:]))
+    _print(report, settings.out, as_json, quiet)
+
+
+def _print(report: dict[str, Any], out: Path, as_json: bool, quiet: bool) -> None:
+    """Print the written files (or run.json) on stdout, warnings on stderr."""
+    if as_json:
+        click.echo(json.dumps(report, indent=1, default=str))
+        return
+    if not quiet:
+        for warning in report["warnings"]:
+            click.echo(f"Note: {warning}", err=True)
+    for name in report["outputs"]:
+        click.echo(out / name)
+
+
+class _Handler(logging.Handler):
+    """Send log lines through whatever shows progress, so that bars stay whole."""
+
+    def __init__(self, shown):
+        super().__init__()
+        self._shown = shown
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._shown.line(self.format(record))
+
+
+def _log_to(shown, verbose: int) -> None:
+    """Log mrs to stderr: warnings, with -v what happens, with -vv everything. MRS_LOG_LEVEL sets the same."""
+    named = logging.getLevelName(os.environ.get("MRS_LOG_LEVEL", "").upper())
+    level = named if isinstance(named, int) and not verbose else [logging.WARNING, logging.INFO, logging.DEBUG][min(verbose, 2)]
+    handler = _Handler(shown)
+    handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
+    logger = logging.getLogger("mrs")
+    logger.addHandler(handler)
+    logger.setLevel(level)
+
+
+run = _command("export", "Turn a video into refined BVH and an overlay video.\n\nWrites a run folder: run.json, tracks.npz, "
+               "and for each person lifted.npz, motion.npz and motion.bvh. Type the same command again to go on after an "
+               "interruption: what is finished is not done twice.")
+detect = _command("detect", "Find and track the people of a video: tracks.npz.")
+lift = _command("lift", "Go on to bodies in 3D: lifted.npz of each person.")
+smooth = _command("smooth", "Go on to refined motion: motion.npz of each person.")

@@ -1,0 +1,173 @@
+"""The settings of a run: flag over environment over ``--config`` file over default; unknown names are refused."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mrs import options, stages
+from mrs.errors import InputError, UsageError
+
+STAGE_NAMES = tuple(name for name in stages.STAGES if name != "importer")
+ALIASES = {"synth": "synthesizer", "export": "exporter"}
+PERSONS = ("largest", "longest", "center", "all")
+
+
+class Run:
+    """The values that flags and the config file share."""
+
+    name = "run"
+
+    class Options:
+        """One field a flag; the names in a config file are the same."""
+
+        detector: str = options.option("blazepose", "Detector plugin: who is where, in every frame.")
+        tracker: str = options.option("oks", "Tracker plugin: who is who over time.")
+        lifter: str = options.option("blazepose3d", "Lifter plugin: from pictures to bodies in 3D.")
+        smoother: str = options.option("sfv", "Smoother plugin: the refiner of the motion.")
+        synth: str | None = options.option(None, "Synthesizer plugin: re-enact the behaviour with another body.")
+        export: str = options.option("bvh", "Exporter plugins, with commas between; bvh is always written.")
+        person: str = options.option("all", "Whom to follow: largest, longest, center, all, or ids such as 1,3.")
+        start: float | None = options.option(None, "Begin at this second of the video.")
+        end: float | None = options.option(None, "End before this second of the video.")
+        fov: float | None = options.option(None, "Horizontal field of view in degrees; without it, a guess.",
+                                           min=1, max=175)
+        camera_tilt: float = options.option(0.0, "Degrees the camera looks down (negative: up).", min=-90, max=90)
+        overlay: bool = options.option(True, "Draw the body over the video.")
+        seed: int = options.option(0, "Seed of everything random.", min=0, max=2**32 - 1)
+        device: str = options.option("auto", "Where networks run; auto takes CUDA where there is one.",
+                                     choices=("auto", "cpu", "cuda"))
+
+
+@dataclass(frozen=True)
+class Settings:
+    """A run, fully resolved: `values` is an instance of Run.Options, `stage_options` plain values by stage."""
+
+    video: Path
+    out: Path
+    values: Any
+    stage_options: dict[str, dict[str, Any]] = field(default_factory=dict)
+    plugins: tuple[str, ...] = ()
+    overwrite: bool = False
+    until: str = "export"
+
+    @property
+    def exporters(self) -> tuple[str, ...]:
+        """Names of the exporters to run: bvh, then the others."""
+        named = [n.strip() for n in self.values.export.split(",") if n.strip()]
+        return tuple(dict.fromkeys(["bvh", *named]))
+
+
+def settings(video: Path, flags: dict[str, Any], *, out: Path | None = None, config: Path | None = None,
+             sets: tuple[str, ...] = (), plugins: tuple[str, ...] = (), overwrite: bool = False,
+             until: str = "export") -> Settings:
+    """Merge flags (None is not given), the environment, the config file and defaults."""
+    given, stage_options, file_plugins = read(config) if config else ({}, {}, ())
+    flags = {name: value for name, value in flags.items() if value is not None}
+    for stage in ("detector", "tracker", "lifter", "smoother", "synth"):
+        if stage in flags and given.get(stage, flags[stage]) != flags[stage]:
+            stage_options.pop(ALIASES.get(stage, stage), None)
+    environment = {"device": os.environ["MRS_DEVICE"]} if os.environ.get("MRS_DEVICE") else {}
+    merged = given | checked(environment, "in MRS_DEVICE") | checked(flags, "on the command line")
+    for stage, name, value in map(split_set, sets):
+        stage_options.setdefault(stage, {})[name] = value
+    out = Path(out) if out else Path(f"{Path(video).stem}_mrs")
+    return Settings(Path(video), out, _values(merged), stage_options, (*file_plugins, *plugins), overwrite, until)
+
+
+def _values(merged: dict[str, Any]) -> Any:
+    values = options.build(Run, merged, "run")
+    if values.person not in PERSONS and not all(part.strip().isdigit() for part in values.person.split(",")):
+        near = difflib.get_close_matches(values.person, PERSONS, n=1)
+        hint = f" Did you mean '{near[0]}'?" if near else ""
+        raise UsageError(f"Expected --person to be {', '.join(PERSONS)} or ids such as 1,3, but got '{values.person}'.{hint}")
+    return values
+
+
+def split_set(text: str) -> tuple[str, str, str]:
+    """Split ``stage.option=value``."""
+    place, equals, value = text.partition("=")
+    stage, dot, name = place.strip().partition(".")
+    if not equals or not dot or not name:
+        raise UsageError(f"Expected --set STAGE.OPTION=VALUE, but got '{text}'. "
+                         "Type, for example: --set detector.score_threshold=0.3")
+    return known_stage(stage), name, value
+
+
+def known_stage(stage: str) -> str:
+    """Return a stage's full name, or refuse with the nearest one."""
+    stage = ALIASES.get(stage, stage)
+    if stage not in STAGE_NAMES:
+        raise UsageError(options.unknown(f"stage '{stage}' in --set", stage, STAGE_NAMES))
+    return stage
+
+
+def read(path: Path) -> tuple[dict[str, Any], dict[str, dict], tuple[str, ...]]:
+    """Read a YAML file: keys named like flags, and a mapping for the options of a stage.
+
+    Returns checked values by flag, options by stage, and plugins. A plugin's path may be relative to the file.
+    """
+    path = Path(path)
+    values, stage_options, plugins = {}, {}, ()
+    for key, value in _load_yaml(path).items():
+        key = str(key).replace("-", "_")
+        if key in ("plugin", "plugins"):
+            plugins = tuple(str(path.parent / p) if (path.parent / str(p)).is_file() else str(p) for p in _listed(value))
+        elif isinstance(value, dict):
+            stage, rest = _stage_key(key, path), {str(k): v for k, v in value.items()}
+            named = rest.pop("name", None)
+            if named is not None:
+                values["synth" if stage == "synthesizer" else "export" if stage == "exporter" else stage] = named
+            stage_options[stage] = rest
+        else:
+            values[key] = ",".join(map(str, value)) if key == "export" and isinstance(value, list) else value
+    return checked(values, f"in {path}"), stage_options, plugins
+
+
+def checked(values: dict[str, Any], where: str) -> dict[str, Any]:
+    """Refuse unknown names and bad values; `where` says where they stand."""
+    cls = options.options_class(Run)
+    known = [f.name for f in dataclasses.fields(cls)]
+    for key in values:
+        if key not in known:
+            raise UsageError(options.unknown(f"key '{key}' {where}", key, [*known, "plugin", "renderer", "exporter"]))
+    try:
+        built = options.build(Run, values, "run")
+    except UsageError as error:
+        raise UsageError(str(error).replace("Expected run.", f"Expected, {where}, ", 1)) from None
+    return {key: getattr(built, key) for key in values}
+
+
+def _stage_key(key: str, path: Path) -> str:
+    stage = ALIASES.get(key, key)
+    if stage not in STAGE_NAMES:
+        raise UsageError(options.unknown(f"stage '{key}' in {path}", key, STAGE_NAMES))
+    return stage
+
+
+def _listed(value: Any) -> list:
+    return value if isinstance(value, list) else [value]
+
+
+def _load_yaml(path: Path) -> dict:
+    import yaml
+
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"Expected a YAML file at {path}, but there is none. Check --config.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"Expected a YAML file at {path}, but it can't be read: {error}.") from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f" (line {mark.line + 1})" if mark else ""
+        raise InputError(f"Expected YAML in {path}, but it can't be read{line}: {getattr(error, 'problem', error)}.") from None
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise InputError(f"Expected 'key: value' lines in {path}, but got {type(content).__name__}.")
+    return content

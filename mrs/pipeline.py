@@ -1,0 +1,411 @@
+"""Run the stages over a video into a run folder, reusing whatever is already there and still true."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import time
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mrs import detecting, progress, provenance, world
+from mrs.config import Settings
+from mrs.edited import lasting, usable_tracks
+from mrs.errors import MrsError, NoPersonError, PluginError
+from mrs.motion import Motion
+from mrs.npz import atomic_path
+from mrs.plan import Plan, Step, seed_everything
+from mrs.plugins import Registry
+from mrs.runfolder import HIDDEN, SCHEMA_VERSION, RunFolder, key_of, sha256_of
+from mrs.tracks import Track, Tracks
+from mrs.video import Video, write_video
+
+log = logging.getLogger(__name__)
+
+UNTIL = ("detect", "lift", "smooth", "export")
+
+
+def run(settings: Settings, registry: Registry, shown: progress.Silent | None = None,
+        command: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Run the stages up to ``settings.until``; return what run.json holds.
+
+    Raises MrsError, whose class has the exit code. Finished results stay whatever happens; a KeyboardInterrupt lists them
+    in its ``kept``, and another exception says in its ``where`` what was being done.
+    """
+    plan = Plan.make(settings, registry)
+    video = Video.open(settings.video, settings.values.start, settings.values.end)
+    video = video.with_camera(world.level_camera(video.size_px, settings.values.fov, settings.values.camera_tilt))
+    folder = RunFolder.open(settings.out, video.sha256, settings.overwrite)
+    pipeline = Pipeline(settings, plan, video, folder, shown or progress.Silent())
+    try:
+        return pipeline.go(command)
+    except KeyboardInterrupt as error:
+        error.kept = pipeline.stop("interrupted", None)
+        raise
+    except Exception as error:
+        error.where = pipeline.at
+        pipeline.stop("failed", error)
+        raise
+    finally:
+        folder.close()
+
+
+class Pipeline:
+    """One run in one folder: each method makes one kind of result, or reads it back where it is current."""
+
+    def __init__(self, settings: Settings, plan: Plan, video: Video, folder: RunFolder, shown: progress.Silent):
+        self.settings, self.plan, self.video, self.folder, self.shown = settings, plan, video, folder, shown
+        self.used: list[str] = []
+        self.reused: list[str] = []
+        self.warnings: list[str] = []
+        self.at = "starting"
+
+    def go(self, command: tuple[str, ...]) -> dict[str, Any]:
+        """Run every stage that is asked for."""
+        self._begin(command)
+        until = UNTIL.index(self.settings.until)
+        tracks = self.tracks()
+        if until >= 1:
+            chosen = self._chosen(tracks)
+            lifted = {track.person: self.lift(track) for track in chosen}
+        if until >= 2:
+            refined = {track.person: self.smooth(track, lifted[track.person]) for track in chosen}
+            motions = self.settle(refined)
+            self.measure(chosen, lifted, motions)
+        if until >= 3:
+            for number, motion in motions.items():
+                self.export(number, motion)
+            if self.settings.values.overlay:
+                self.overlay(motions, tracks)
+        return self._end()
+
+    def tracks(self) -> Tracks:
+        """Return the people of the video: from tracks.npz where it is current or edited, else detected and tracked."""
+        detect_inputs = self._inputs("detector", video=self.video.sha256, start_s=self.settings.values.start,
+                                     end_s=self.settings.values.end)
+        inputs = self._inputs("tracker", detections=detect_inputs)
+        path = self.folder.root / "tracks.npz"
+        verdict = usable_tracks(self.folder, inputs)
+        self.used.append("tracks.npz")
+        if verdict.tracks is None:
+            return self._detect_and_track(path, detect_inputs, inputs)
+        if verdict.edited:
+            self.warnings.append("tracks.npz was edited since it was made; the edited file is used.")
+        self.warnings += self.folder.results["tracks.npz"].get("warnings", [])
+        self.reused.append("tracks.npz")
+        return verdict.tracks
+
+    def _detect_and_track(self, path: Path, detect_inputs: dict, inputs: dict) -> Tracks:
+        detector, tracker = self.plan.steps["detector"], self.plan.steps["tracker"]
+        key = key_of(detect_inputs)
+        with self._working(detector, len(self.video.times_s)) as update:
+            detector.plugin.progress = update
+            parts = detecting.Parts(self.folder.hidden / "detect", key)
+            found, detect_s = detecting.detect(self.video, detector.plugin, parts, update)
+        history = ({"stage": "detector", **detector.facts, "video": self.video.sha256, "key": key},)
+        facts = {"detect_seconds": round(detect_s, 3), "frames": len(found.frame_ids)}
+        if isinstance(found, Tracks):
+            tracks, spent = found, detect_s
+        else:
+            with self._working(tracker, len(found.people)) as update:
+                tracker.plugin.progress = update
+                start = time.monotonic()
+                tracks = tracker.plugin.link(self.video, found)
+                track_s = time.monotonic() - start
+                update(len(found.people))
+            _refuse(tracks, Tracks, tracker)
+            spent, facts["track_seconds"] = detect_s + track_s, round(track_s, 3)
+        told = tracks.history[-1] if tracks.history and tracks.history[-1].get("stage") == "tracker" else {}
+        history += ({**told, "stage": "tracker", **tracker.facts, "made_from": lasting(inputs)},)
+        tracks = replace(tracks, history=history)
+        with self.folder.writing("tracks.npz"):
+            tracks.save(path)
+        self.folder.record("tracks.npz", inputs, spent, warnings=list(self.video.warnings), **facts)
+        return tracks
+
+    def _chosen(self, tracks: Tracks) -> list[Track]:
+        from mrs import track_edit
+
+        if not len(tracks):
+            raise NoPersonError(f"Expected people in {self.video.path}, but nobody was found for long enough. Try --set "
+                                "detector.score_threshold=0.1, another --detector, or a clip in which people are larger.")
+        return list(track_edit.choose(tracks, self.settings.values.person).people)
+
+    def lift(self, track: Track) -> Motion:
+        """Return one person's motion as the lifter says it, in the camera's frame."""
+        step = self.plan.steps["lifter"]
+        name = f"persons/{track.person:02d}/lifted.npz"
+        inputs = self._inputs("lifter", video=self.video.sha256, track=provenance.track_hash(track),
+                              camera=self._camera_facts())
+        return self._motion(name, inputs, step, track, lambda plugin: plugin.lift(self.video, track))
+
+    def smooth(self, track: Track, lifted: Motion) -> Motion:
+        """Return one person's refined motion in the camera's world, before people are put into one world."""
+        step = self.plan.steps["smoother"]
+        name = f"{HIDDEN}/refined/{track.person:02d}.npz"
+        inputs = self._inputs("smoother", video=self.video.sha256, track=provenance.track_hash(track),
+                              lifted=provenance.motion_hash(lifted), camera=self._camera_facts())
+        return self._motion(name, inputs, step, track,
+                            lambda plugin: plugin.smooth(self.video, track, world.to_world(lifted)))
+
+    def _motion(self, name: str, inputs: dict, step: Step, track: Track, make) -> Motion:
+        """Make, check, save and record one motion, or read it back."""
+        self.used.append(name)
+        if self._reuse(name, inputs):
+            return Motion.load(self.folder.root / name)
+        with self._working(step, len(track), f"person {track.person:02d}") as update:
+            step.plugin.progress = update
+            start = time.monotonic()
+            motion = make(step.plugin)
+            spent = time.monotonic() - start
+        _refuse(motion, Motion, step)
+        _check_motion(motion, track, step)
+        if motion.camera is None:
+            motion = replace(motion, camera=self.video.camera)
+        motion = motion.with_history(stage=step.stage, **step.facts, seed=self.settings.values.seed, key=key_of(inputs))
+        with self.folder.writing(name) as path:
+            motion.save(path)
+        self.folder.record(name, inputs, spent, frames=len(motion))
+        return motion
+
+    def settle(self, refined: dict[int, Motion]) -> dict[int, Motion]:
+        """Put all people into one world and save each motion.npz."""
+        together = {f"{number:02d}": provenance.motion_hash(motion) for number, motion in refined.items()}
+        names = {number: f"persons/{number:02d}/motion.npz" for number in refined}
+        inputs = {number: {"mrs": provenance.code_version(), "person": number, "refined": together} for number in refined}
+        self.used += names.values()
+        current = [self._reuse(names[number], inputs[number]) for number in refined]
+        if all(current):
+            return {number: Motion.load(self.folder.root / name) for number, name in names.items()}
+        self.at = "settling the world"
+        start = time.monotonic()
+        settled = dict(zip(refined, world.settle(list(refined.values())), strict=True))
+        spent = (time.monotonic() - start) / len(refined)
+        for number, motion in settled.items():
+            motion = settled[number] = motion.with_history(stage="world", people=list(together))
+            with self.folder.writing(names[number]) as path:
+                motion.save(path)
+            self.folder.record(names[number], inputs[number], spent, frames=len(motion))
+        return settled
+
+    def measure(self, chosen: list[Track], lifted: dict[int, Motion], motions: dict[int, Motion]) -> None:
+        """Put quality numbers before and after refining into run.json."""
+        from mrs.metrics import quality
+
+        self.at = "measuring"
+        settled = dict(zip(lifted, world.settle([world.to_world(m) for m in lifted.values()]), strict=True))
+        for track in chosen:
+            number, record = track.person, self.folder.results[f"persons/{track.person:02d}/motion.npz"]
+            if "quality" not in record:
+                after = motions[number]
+                record["quality"] = {"lifted": _numbers(quality(track, settled[number], after.contacts)),
+                                     "refined": _numbers(quality(track, after))}
+            self.folder.report["persons"][f"{number:02d}"] = {
+                "frames": len(track), "seen": int(track.seen.sum()), "first_s": float(track.times_s[0]),
+                "last_s": float(track.times_s[-1]), "quality": record["quality"]}
+        self.folder.save()
+
+    def export(self, number: int, motion: Motion) -> None:
+        """Write one person's motion with every exporter."""
+        taken = {"motion.npz", "lifted.npz"}
+        for step in self.plan.exporters:
+            suffix = getattr(step.plugin, "suffix", f".{step.facts['name']}")
+            base = f"motion{suffix}" if f"motion{suffix}" not in taken else f"motion_{step.facts['name']}{suffix}"
+            taken.add(base)
+            self._write(f"persons/{number:02d}/{base}", step, motion)
+        if "synthesizer" in self.plan.steps:
+            self.synthesize(number, motion)
+
+    def _write(self, name: str, step: Step, motion: Motion) -> None:
+        inputs = self._inputs(step, motion=provenance.motion_hash(motion))
+        self.used.append(name)
+        if self._reuse(name, inputs):
+            self.warnings += self.folder.results[name].get("warnings", [])
+            return
+        with self._working(step, len(motion), name):
+            start = time.monotonic()
+            with self.folder.writing(name) as path, atomic_path(path) as temporary:
+                notes = step.plugin.write(motion, temporary)
+            spent = time.monotonic() - start
+        notes = [f"{name}: {note}" for note in notes] if isinstance(notes, (tuple, list)) else []
+        self.warnings += notes
+        self.folder.record(name, inputs, spent, warnings=notes)
+
+    def synthesize(self, number: int, motion: Motion) -> None:
+        """Let the average body re-enact one person, and write it as npz and bvh."""
+        step = self.plan.steps["synthesizer"]
+        name = f"persons/{number:02d}/synth/{step.facts['name']}.npz"
+        inputs = self._inputs("synthesizer", motion=provenance.motion_hash(motion))
+        self.used.append(name)
+        if self._reuse(name, inputs):
+            synthesized = Motion.load(self.folder.root / name)
+        else:
+            with self._working(step, len(motion), f"person {number:02d}") as update:
+                step.plugin.progress = update
+                start = time.monotonic()
+                synthesized = step.plugin.transfer(motion, Motion.standing(motion.times_s))
+                spent = time.monotonic() - start
+            _refuse(synthesized, Motion, step)
+            with self.folder.writing(name) as path:
+                synthesized.validate(step.label).with_history(stage=step.stage, **step.facts).save(path)
+            self.folder.record(name, inputs, spent, frames=len(synthesized))
+        self._write(name.removesuffix(".npz") + ".bvh", self.plan.exporters[0], synthesized)
+
+    def overlay(self, motions: dict[int, Motion], tracks: Tracks) -> None:
+        """Draw everyone over the video."""
+        step, name = self.plan.steps["renderer"], "overlay.mp4"
+        inputs = self._inputs("renderer", video=self.video.sha256, frames=len(self.video.times_s),
+                              first_s=float(self.video.times_s[0]),
+                              motions={f"{n:02d}": provenance.motion_hash(m) for n, m in motions.items()},
+                              tracks={f"{t.person:02d}": provenance.track_hash(t) for t in tracks.people})
+        self.used.append(name)
+        if self._reuse(name, inputs):
+            return
+        start, count = time.monotonic(), len(self.video.times_s)
+        with self._working(step, count) as update:
+            pictures = iter(step.plugin.render(self.video, motions, tracks))
+            first = next(pictures, None)
+            if first is None:
+                raise PluginError(f"Expected {step.label} to yield a frame for each of {count}, but it yielded none.")
+            size_px = first.shape[1], first.shape[0]
+            write_video(self.folder.path(name), _counted(first, pictures, update), self.video.times_s, size_px)
+        self.folder.record(name, inputs, time.monotonic() - start, frames=count)
+
+    def stop(self, status: str, error: Exception | None) -> str:
+        """Note in run.json how the run ended; return a line on what is kept and where it stopped."""
+        report = self.folder.report
+        report |= {"status": status, "stopped_at": self.at, "outputs": self._present()}
+        report["warnings"] = self._all_warnings()
+        if error is not None:
+            report["error"] = f"{type(error).__name__}: {error}".split("\n")[0]
+        try:
+            self.folder.save()
+        except MrsError:
+            log.warning("run.json could not be updated")
+        rows = detecting.saved_rows(self.folder.hidden / "detect") if self.at.startswith("detector") else 0
+        kept = [f"{rows} detected frames"] if rows else []
+        kept += report["outputs"]
+        return f"Stopped at {self.at}. Kept in {self.folder.root}: {', '.join(kept) or 'nothing yet'}."
+
+    def _begin(self, command: tuple[str, ...]) -> None:
+        values = dataclasses.asdict(self.settings.values)
+        stages = {stage: step.facts for stage, step in self.plan.steps.items()}
+        results = self.folder.results
+        self.folder.report = {
+            "schema_version": SCHEMA_VERSION, "kind": "run", "status": "running", "command": list(command),
+            "started": _now(), **provenance.machine(), "device": self.plan.device, "seed": self.settings.values.seed,
+            "video": provenance.video_facts(self.video), "camera": self._camera_facts(), "settings": values,
+            "until": self.settings.until,
+            "stages": stages | {"exporters": [step.facts for step in self.plan.exporters]},
+            "persons": {}, "warnings": [], "outputs": [], "timings": {}, "results": results,
+        }
+        self.folder.save()
+
+    def _end(self) -> dict[str, Any]:
+        report = self.folder.report
+        others = sorted(name for name in self.folder.results if name not in self.outputs and not name.startswith(HIDDEN)
+                        and (self.folder.root / name).is_file())
+        if others:
+            self.warnings.append(f"Left from earlier runs with other settings: {', '.join(others)}.")
+        report |= {"status": "done", "finished": _now(), "outputs": [*self.outputs, "run.json"],
+                   "reused": list(self.reused), "timings": self._timings(), "warnings": self._all_warnings()}
+        self.folder.save()
+        return report
+
+    def _timings(self) -> dict[str, Any]:
+        """Seconds and frames a second by stage, of the results this run is made of, whenever they were made."""
+        rows: dict[str, list[float]] = {}
+        for name in self.used:
+            record = self.folder.results[name]
+            frames = record.get("frames", 0)
+            if name == "tracks.npz":
+                rows["detector"] = [record["detect_seconds"], frames]
+                rows["tracker"] = [record.get("track_seconds", 0.0), frames]
+                continue
+            stage = record["made_from"].get("plugin", {}).get("stage", "world")
+            before = rows.get(stage, [0.0, 0])
+            rows[stage] = [before[0] + record["seconds"], before[1] + frames]
+        return {stage: {"seconds": round(seconds, 3), **({"frames_per_s": round(frames / seconds, 2)}
+                                                         if frames and seconds > 0 else {})}
+                for stage, (seconds, frames) in rows.items()}
+
+    def _inputs(self, stage: str | Step, **more: Any) -> dict[str, Any]:
+        """Everything a result depends on."""
+        step = stage if isinstance(stage, Step) else self.plan.steps[stage]
+        return {"mrs": provenance.code_version(), "plugin": {"stage": step.stage, **step.facts},
+                "seed": self.settings.values.seed, **more}
+
+    def _reuse(self, name: str, inputs: dict[str, Any]) -> bool:
+        if self.folder.is_current(name, key_of(inputs)):
+            self.reused.append(name)
+            return True
+        record = self.folder.results.get(name)
+        path = self.folder.root / name
+        if record and path.is_file() and sha256_of(path) != record["sha256"]:
+            self.warnings.append(f"{name} was changed by hand and is written anew.")
+        return False
+
+    @contextmanager
+    def _working(self, step: Step, total: int, what: str = ""):
+        """Show progress of a step and seed what it may draw from."""
+        self.at = f"{step.label} {what}".strip()
+        seed_everything(step, self.settings.values.seed)
+        log.info("%s: %s", self.at, step.facts)
+        unit = "steps" if step.stage == "smoother" else "frames"
+        with self.shown.step(f"{step.stage} {what}".strip(), total, unit) as update:
+            yield update
+
+    def _camera_facts(self) -> dict[str, Any]:
+        camera = self.video.camera
+        return {"K": camera.K.tolist(), "R": np.round(camera.R, 12).tolist(), "t": camera.t.tolist(),
+                "fov_deg": self.settings.values.fov, "tilt_deg": self.settings.values.camera_tilt}
+
+    def _present(self) -> list[str]:
+        return [name for name in self.outputs if name in self.folder.results and (self.folder.root / name).is_file()]
+
+    @property
+    def outputs(self) -> list[str]:
+        """Paths, inside the folder, of the results that are for the user."""
+        return [name for name in self.used if not name.startswith(HIDDEN)]
+
+    def _all_warnings(self) -> list[str]:
+        return list(dict.fromkeys([*self.video.warnings, *self.warnings]))
+
+
+def _counted(first: np.ndarray, rest, update):
+    """Yield pictures and tell how many."""
+    yield first
+    update(1)
+    for done, picture in enumerate(rest, 2):
+        yield picture
+        update(done)
+
+
+def _refuse(value: Any, kind: type, step: Step) -> None:
+    if not isinstance(value, kind):
+        raise PluginError(f"Expected {step.label} to return {kind.__name__}, but it returned {type(value).__name__}.")
+
+
+def _check_motion(motion: Motion, track: Track, step: Step) -> None:
+    """Refuse a motion with other times than its track's, or with values that are not numbers."""
+    try:
+        motion.validate(f"the result of {step.label}")
+    except MrsError as error:
+        raise PluginError(str(error)) from None
+    if len(motion) != len(track) or np.abs(motion.times_s - track.times_s).max() > 1e-6:
+        raise PluginError(f"Expected {step.label} to return the track's {len(track)} times, but it returned "
+                          f"{len(motion)} frames{' at other times' if len(motion) == len(track) else ''}.")
+
+
+def _numbers(values: dict) -> dict[str, float | None]:
+    """Plain floats for JSON; None where a number could not be measured."""
+    return {name: float(v) if np.isfinite(v) else None for name, v in values.items()}
+
+
+def _now() -> str:
+    return datetime.now().astimezone().isoformat(timespec="seconds")

@@ -1,0 +1,103 @@
+"""What a run is going to call: every plugin made, and its options checked, before any work is done."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mrs import options
+from mrs.config import Settings
+from mrs.errors import MissingError, UsageError
+from mrs.plugins import Registry
+
+
+@dataclass(frozen=True)
+class Step:
+    """One plugin of the plan: ready to call, with what run.json says of it."""
+
+    stage: str
+    plugin: Any
+    facts: dict[str, Any]
+
+    @property
+    def label(self) -> str:
+        """What messages call it."""
+        return f"{self.stage} '{self.facts['name']}'"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Every plugin of a run, made and checked before any work is done."""
+
+    steps: dict[str, Step]
+    exporters: tuple[Step, ...]
+    device: str
+
+    @classmethod
+    def make(cls, settings: Settings, registry: Registry) -> Plan:
+        """Resolve names, options and device; refuse what is unknown or not installed."""
+        values = settings.values
+        names = {stage: getattr(values, stage) for stage in ("detector", "tracker", "lifter", "smoother")}
+        if values.synth:
+            names["synthesizer"] = values.synth
+        elif settings.stage_options.get("synthesizer"):
+            raise UsageError("Expected --synth NAME with the options of the synthesizer, but there is none.")
+        if values.overlay or settings.stage_options.get("renderer"):
+            names["renderer"] = "overlay"
+        device = _device(values.device)
+        steps = {stage: _step(registry, settings, stage, name, settings.stage_options.get(stage, {}), device)
+                 for stage, name in names.items()}
+        return cls(steps, _exporters(registry, settings, device), device)
+
+
+def _exporters(registry: Registry, settings: Settings, device: str) -> tuple[Step, ...]:
+    """Make the exporters; each takes the exporter options it knows, and one of them has to."""
+    given = settings.stage_options.get("exporter", {})
+    known = {name: {info.name for info in options.describe(registry.get("exporter", name).cls)}
+             for name in settings.exporters}
+    everyone = set().union(*known.values())
+    for key in given:
+        if key not in everyone:
+            raise UsageError(options.unknown(f"option 'exporter.{key}' of {', '.join(known)}", key, everyone, "exporter"))
+    return tuple(_step(registry, settings, "exporter", name, {k: v for k, v in given.items() if k in known[name]}, device)
+                 for name in settings.exporters)
+
+
+def _step(registry: Registry, settings: Settings, stage: str, name: str, values: dict, device: str) -> Step:
+    seed = settings.values.seed
+    plugin = registry.make(stage, name, values, seed=seed, device=device)
+    plugin.progress = lambda done, total: None
+    version = registry.get(stage, name).version
+    facts = {"name": name, "version": version, "options": dataclasses.asdict(plugin.options)}
+    return Step(stage, plugin, facts)
+
+
+def _device(asked: str) -> str:
+    """Resolve auto, without importing torch where there is no sign of a GPU."""
+    signs = ("/dev/nvidiactl", "/dev/nvidia0", "/dev/dxg")
+    if asked == "cpu" or (asked == "auto" and sys.platform == "linux" and not any(Path(s).exists() for s in signs)):
+        return "cpu"
+    try:
+        import torch
+
+        available = torch.cuda.is_available()
+    except ImportError:
+        available = False
+    if asked == "cuda" and not available:
+        raise MissingError("Expected a CUDA device, but PyTorch finds none. Type: --device cpu, or install PyTorch with "
+                           "CUDA (https://pytorch.org/get-started) and a driver.")
+    return "cuda" if available else "cpu"
+
+
+def seed_everything(step: Step, seed: int) -> None:
+    """Give the plugin its own NumPy generator as ``rng``, and seed torch where it is or will be used."""
+    step.plugin.rng = np.random.default_rng(seed)
+    if "torch" in sys.modules or "torch" in getattr(step.plugin, "needs", ()):
+        import torch
+
+        torch.manual_seed(seed)

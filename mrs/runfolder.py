@@ -1,0 +1,216 @@
+"""The run folder: one lock, atomic results, and run.json, which knows what each result was made from.
+
+A result is reused only when the key of what it was made from, and the file's own SHA-256, are what run.json recorded.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import re
+import shutil
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from mrs import npz
+from mrs.errors import InputError, MrsError, UsageError
+
+SCHEMA_VERSION = 1
+HIDDEN = ".partial"
+_LEFTOVER = re.compile(r"\.[\w-]+\.[a-z0-9_]{8}\.\w+")
+
+
+def key_of(inputs: dict[str, Any]) -> str:
+    """Hash what a result is made from (JSON-able)."""
+    return hashlib.sha256(json.dumps(inputs, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file's bytes."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+class RunFolder:
+    """One OUT folder, locked while it is open.
+
+    `report` is run.json as it will be written next; `results` its part about files, by path inside the folder.
+    """
+
+    def __init__(self, root: Path):
+        self.root = root
+        self.report: dict[str, Any] = {}
+        self._lock = None
+
+    @classmethod
+    def open(cls, root: Path, video_sha256: str, overwrite: bool = False) -> RunFolder:
+        """Make, lock and read the folder; refuse one that belongs to another video or is in use.
+
+        With `overwrite`, what an earlier run recorded there is removed first.
+        """
+        folder = cls(Path(root))
+        folder._make()
+        folder._take_lock()
+        try:
+            folder._read(video_sha256, overwrite)
+        except BaseException:
+            folder.close()
+            raise
+        return folder
+
+    def close(self) -> None:
+        """Give the lock back."""
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    def path(self, name: str) -> Path:
+        """Return the path of a result, with its folder made."""
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path
+
+    @property
+    def hidden(self) -> Path:
+        """The folder of half-finished work and of what only the next run needs."""
+        return self.root / HIDDEN
+
+    @property
+    def results(self) -> dict[str, dict]:
+        """What run.json says of each file."""
+        return self.report.setdefault("results", {})
+
+    def is_current(self, name: str, key: str) -> bool:
+        """Tell whether a result was made from just this, and nobody has touched it since."""
+        return self.results.get(name, {}).get("key") == key and self.is_untouched(name)
+
+    def is_untouched(self, name: str) -> bool:
+        """Tell whether a file is there and is what run.json recorded."""
+        record, path = self.results.get(name), self.root / name
+        return record is not None and path.is_file() and sha256_of(path) == record["sha256"]
+
+    @contextmanager
+    def writing(self, name: str):
+        """Yield the path to write to; what the disk refuses becomes one line that names the file."""
+        path = self.root / name
+        try:
+            self.path(name)
+            yield path
+        except OSError as error:
+            raise MrsError(write_refusal(path, error)) from error
+
+    def record(self, name: str, inputs: dict[str, Any], seconds: float, **facts: Any) -> None:
+        """Note a finished result in run.json, and write that at once."""
+        self.results[name] = {"key": key_of(inputs), "sha256": sha256_of(self.root / name),
+                              "seconds": round(seconds, 3), **facts, "made_from": inputs}
+        self.save()
+
+    def save(self) -> None:
+        """Write run.json."""
+        with self.writing("run.json") as path, npz.atomic_path(path) as temporary:
+            temporary.write_text(json.dumps(self.report, indent=1, default=str, allow_nan=False) + "\n", encoding="utf-8")
+
+    def _make(self) -> None:
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            self.hidden.mkdir(exist_ok=True)
+        except (FileExistsError, NotADirectoryError):
+            raise InputError(f"Expected a folder to write to, but {self.root} is a file. Choose another with -o.") from None
+        except OSError as error:
+            raise self._unwritable(error) from None
+
+    def _unwritable(self, error: OSError) -> MrsError:
+        if error.errno == errno.ENOSPC:
+            return MrsError(write_refusal(self.root, error))
+        return InputError(f"Expected a folder to write to, but {self.root} can't be written: {error.strerror}. "
+                          "Choose another with -o.")
+
+    def _take_lock(self) -> None:
+        """Lock the folder for this process; the system frees the lock even after a crash."""
+        try:
+            self._lock = open(self.hidden / "lock", "a+", encoding="utf-8")  # noqa: SIM115 (held until close)
+        except OSError as error:
+            raise self._unwritable(error) from None
+        try:
+            import fcntl
+
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except ImportError:
+            return
+        except BlockingIOError:
+            self._lock.seek(0)
+            owner = self._lock.read().strip() or "unknown"
+            self.close()
+            raise MrsError(f"{self.root} is in use by another mrs (process {owner}). "
+                           "Wait until it ends, or choose another folder with -o.") from None
+        except OSError:
+            return
+        try:
+            self._lock.truncate(0)
+            self._lock.write(str(os.getpid()))
+            self._lock.flush()
+        except OSError as error:
+            self.close()
+            raise self._unwritable(error) from None
+
+    def _read(self, video_sha256: str, overwrite: bool) -> None:
+        self._sweep()
+        earlier = self._earlier(overwrite)
+        if overwrite:
+            self._remove(earlier)
+            return
+        other = earlier.get("video", {}).get("sha256")
+        if other and other != video_sha256:
+            raise UsageError(f"{self.root} holds the run of another video ({earlier['video'].get('path')}). "
+                             "Choose another folder with -o, or type --overwrite to replace it.")
+        self.report = {"results": earlier.get("results", {})}
+
+    def _earlier(self, overwrite: bool) -> dict[str, Any]:
+        path = self.root / "run.json"
+        try:
+            earlier = json.loads(path.read_text(encoding="utf-8"))
+            if not isinstance(earlier, dict) or "schema_version" not in earlier:
+                raise ValueError("it is not a run of mrs")
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError) as error:
+            if overwrite:
+                return {}
+            raise InputError(f"Expected {path} to be written by mrs, but it can't be read: {error}. "
+                             "Choose another folder with -o, or type --overwrite.") from None
+        if earlier["schema_version"] > SCHEMA_VERSION and not overwrite:
+            raise InputError(f"{path} was written by a newer mrs (schema {earlier['schema_version']}). "
+                             "Type: pip install -U mrs")
+        return earlier
+
+    def _remove(self, earlier: dict[str, Any]) -> None:
+        """Remove the files an earlier run recorded, and no others."""
+        for name in (*earlier.get("results", {}), "run.json", "tracks.npz"):
+            path = self.root / name
+            if path.resolve().is_relative_to(self.root.resolve()):
+                path.unlink(missing_ok=True)
+        for path in self.hidden.iterdir():
+            if path.is_dir():
+                shutil.rmtree(path)
+
+    def _sweep(self) -> None:
+        """Remove temporary files of a run that was killed in the middle of writing."""
+        for folder in (self.root, self.root / "persons", self.hidden):
+            for path in folder.glob("*" if folder == self.root else "**/*"):
+                if _LEFTOVER.fullmatch(path.name) and path.is_file():
+                    path.unlink(missing_ok=True)
+
+
+def write_refusal(path: Path, error: OSError) -> str:
+    """Word what the disk said, and what to do about it."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        advice = "What is finished is kept: free some space and type the same command again."
+    else:
+        advice = "Check the folder's permissions, or choose another with -o."
+    return f"Expected to write {path}, but it can't be written: {error.strerror or error}. {advice}"
