@@ -1,11 +1,14 @@
 """mrs: motion reconstruction and synthesis, from an ordinary video to motion a character can train on."""
 
 import importlib
+import logging
 
 from mrs.hookspecs import hookimpl
 from mrs.options import option
 
 __version__ = "0.1.0"
+
+logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 _LAZY = {
     "Camera": "mrs.cameras", "Keypoints": "mrs.skeletons", "Motion": "mrs.motion", "Video": "mrs.video",

@@ -119,16 +119,21 @@ def _load_one(manager, registry: Registry, origin: str, importer, version: str |
     version = version or _file_version(module)
     for stage in stages.STAGES.values():
         _collect(manager, registry, stage, module, origin, version)
+    named = (*(e.origin for e in registry.entries.values()), *(o.split(":")[0] for o in registry.broken))
+    if origin.split(":")[0] not in named:
+        registry.broken[origin] = "it registers nothing: write @mrs.hookimpl above a function such as register_lifters(register)"
 
 
 def _collect(manager, registry: Registry, stage: stages.Stage, module, origin: str, version: str) -> None:
     def register(cls):
         try:
             stages.check(stage, cls)
-            if (stage.name, cls.name) in registry.entries and origin in BUILTINS:
-                raise PluginError(f"{stage.name} '{cls.name}' is registered twice.")
+            earlier = registry.entries.get((stage.name, cls.name))
+            if earlier is not None:
+                raise PluginError(f"Expected another name than '{cls.name}', but {earlier.origin} already registered that "
+                                  f"{stage.name}.")
             options.describe(cls)
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # noqa: BLE001 (whatever a plugin raises is kept with its name)
             registry.broken[f"{origin}:{getattr(cls, '__name__', cls)}"] = _one_line(error)
             return
         registry.entries[stage.name, cls.name] = Entry(stage.name, cls.name, cls, origin, version)
@@ -136,7 +141,7 @@ def _collect(manager, registry: Registry, stage: stages.Stage, module, origin: s
     others = [p for p in manager.get_plugins() if p is not module]
     try:
         manager.subset_hook_caller(stage.hook, others)(register=register)
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # noqa: BLE001 (whatever a plugin raises is kept with its name)
         registry.broken[origin] = _one_line(error)
 
 
