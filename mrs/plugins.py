@@ -117,10 +117,10 @@ def _load_one(manager, registry: Registry, origin: str, importer, version: str |
         registry.broken[origin] = _one_line(error)
         return
     version = version or _file_version(module)
+    before = len(registry.entries) + len(registry.broken)
     for stage in stages.STAGES.values():
         _collect(manager, registry, stage, module, origin, version)
-    named = (*(e.origin for e in registry.entries.values()), *(o.split(":")[0] for o in registry.broken))
-    if origin.split(":")[0] not in named:
+    if len(registry.entries) + len(registry.broken) == before:
         registry.broken[origin] = "it registers nothing: write @mrs.hookimpl above a function such as register_lifters(register)"
 
 
