@@ -96,7 +96,7 @@ def saved_rows(folder: Path) -> int:
     return meta["first_row"] + len(arrays["frame_ids"])
 
 
-def detect(video, detector, parts: Parts, update, every_s: float = CHECKPOINT_S) -> tuple[Detections | Tracks, float]:
+def detect(video, detector, parts: Parts, update, every_s: float | None = None) -> tuple[Detections | Tracks, float]:
     """Return what the detector sees, and the seconds it took over all attempts.
 
     A detector that yields frame by frame and offers get_state and set_state goes on from the last part; any other one
@@ -120,7 +120,7 @@ def detect(video, detector, parts: Parts, update, every_s: float = CHECKPOINT_S)
                               f"(frame, people), but it returned {type(found).__name__}.")
         keypoints = _declared_keypoints(detector)
         with closing(found) if hasattr(found, "close") else _nothing():
-            _stream(video, detector, found, seen, parts, resumable, update, every_s)
+            _stream(video, detector, found, seen, parts, resumable, update, CHECKPOINT_S if every_s is None else every_s)
     update(len(seen), len(seen))
     video.warnings += [w for w in seen.warnings if w not in video.warnings]
     return Detections(keypoints, np.array(seen.frame_ids, np.int64), np.array(seen.times_s, float), seen.people), seen.seconds

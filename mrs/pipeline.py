@@ -132,9 +132,19 @@ class Pipeline:
         from mrs import track_edit
 
         if not len(tracks):
-            raise NoPersonError(f"Expected people in {self.video.path}, but nobody was found for long enough. Try --set "
-                                "detector.score_threshold=0.1, another --detector, or a clip in which people are larger.")
+            raise NoPersonError(self._nobody(tracks))
         return list(track_edit.choose(tracks, self.settings.values.person).people)
+
+    def _nobody(self, tracks: Tracks) -> str:
+        """Say what was seen instead of people, and what to try."""
+        told = tracks.history[-1] if tracks.history else {}
+        if told.get("left_out"):
+            return (f"Expected people in {self.video.path}, but whoever was seen was seen too briefly or too badly (the longest "
+                    f"for {told['longest_left_out_s']:.2f} s). Try --set tracker.min_seen_s=0.1 or --set tracker.min_score=0.1.")
+        threshold = getattr(self.plan.steps["detector"].plugin.options, "score_threshold", None)
+        lower = f"--set detector.score_threshold={threshold / 2:g}, " if threshold else ""
+        return (f"Expected people in {self.video.path}, but nobody was found in {len(tracks.frame_ids)} frames. "
+                f"Try {lower}another --detector, or a clip in which people are larger.")
 
     def lift(self, track: Track) -> Motion:
         """Return one person's motion as the lifter says it, in the camera's frame."""
@@ -313,7 +323,7 @@ class Pipeline:
         if others:
             self.warnings.append(f"Left from earlier runs with other settings: {', '.join(others)}.")
         report |= {"status": "done", "finished": _now(), "outputs": [*self.outputs, "run.json"],
-                   "reused": list(self.reused), "timings": self._timings(), "warnings": self._all_warnings()}
+                   "reused": [name for name in self.outputs if name in self.reused], "timings": self._timings(), "warnings": self._all_warnings()}
         self.folder.save()
         return report
 

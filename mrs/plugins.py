@@ -111,7 +111,7 @@ def _load_one(manager, registry: Registry, origin: str, importer, version: str |
         manager.check_pending()
     except KeyboardInterrupt:
         raise
-    except BaseException as error:  # a plugin may even call sys.exit while it is imported
+    except BaseException as error:  # noqa: BLE001 (a plugin may even call sys.exit while it is imported)
         if manager.has_plugin(origin):
             manager.unregister(name=origin)
         registry.broken[origin] = _one_line(error)
@@ -186,4 +186,6 @@ def _file_version(module) -> str:
 
 
 def _one_line(error: BaseException) -> str:
+    if isinstance(error, pluggy.PluginValidationError):
+        return "; ".join(line.strip() for line in str(error).splitlines()[1:])
     return f"{type(error).__name__}: {error}".split("\n")[0]
