@@ -1,6 +1,6 @@
 """The `sfv` refinement of one person's whole clip, in overlapping windows.
 
-Stages: shape on frames spread over the clip; every window without contacts; contacts and ground from that; every
+Stages: every window without contacts; contacts and ground from that; every
 window with them. A window holds the last frames of the one before, so that the path has no seam.
 """
 
@@ -14,7 +14,8 @@ import torch
 from mrs.body import load_body
 from mrs.body.torch_body import TorchBody, sixd_to_matrix
 from mrs.motion import Motion
-from mrs.refine.solver import Problem, Scales, Window
+from mrs.refine import terms
+from mrs.refine.solver import Problem, Scales, Window, difference_weights
 from mrs.tracks import Track
 from mrs.world.contact import contact_probabilities
 from mrs.world.ground import SOLES, ground_height, sole_points
@@ -30,7 +31,6 @@ class Plan:
 
     iterations: int = 25
     contact_iterations: int = 25
-    shape_frames: int = 120
     start_s: float = 0.08
     window_frames: int = 300
     overlap_frames: int = 40
@@ -42,9 +42,8 @@ def refine(track: Track, motion: Motion, scales: Scales, plan: Plan, *, device: 
     body = load_body(motion.body)
     tensors = _Tensors(body, track, motion, device).smoothed(plan.start_s)
     betas = tensors.betas
-    if plan.shape_frames:
-        betas = _fit_shape(tensors, scales, plan)
     total = 2 * len(track)
+    tensors = tensors.with_seen_acceleration(betas)
     tensors, first = _sweep(tensors, betas, scales, plan, plan.iterations, lambda d: progress(d, total))
     smooth = tensors.motion(motion, betas)
     soles = sole_points(smooth)
@@ -82,9 +81,10 @@ class _Tensors:
         return self._replace(turned=turned, root=root)
 
     def smoothed(self, sigma_s: float) -> _Tensors:
-        """The same clip started from a Gaussian mean over time, weighted by how well each joint was seen."""
+        """The same clip started from means over time: Gaussian for rotations, weighted by how well each joint was seen,
+        and for the root's place in the picture; a running median first for its distance, which jumps."""
         times = self.all.times
-        turned, root = self.all.turned.clone(), self.all.root.clone()
+        turned = self.all.turned.clone()
         sure = self.all.pull + 1e-4
         for rows in torch.arange(len(times)).split(256):
             low = max(int(torch.searchsorted(times, times[rows[0]] - 4 * sigma_s)), 0)
@@ -93,14 +93,43 @@ class _Tensors:
             weights = kernel[..., None] * sure[None, low:high]
             mean = torch.einsum("tsj,sjab->tjab", weights / weights.sum(1, keepdim=True), self.all.turned[low:high])
             turned[rows] = sixd_to_matrix(torch.cat([mean[..., 0], mean[..., 1]], -1))
-            place = weights[..., 0] / weights[..., 0].sum(1, keepdim=True)
-            root[rows] = place @ self.all.root[low:high]
-        return self.with_state(turned, root)
+        return self.with_state(turned, self._steady_root(sigma_s))
+
+    def _steady_root(self, sigma_s: float) -> torch.Tensor:
+        from scipy.ndimage import gaussian_filter1d, median_filter
+
+        w = self.all
+        camera = (w.root @ w.R.T + w.t).cpu().double().numpy()
+        rate_hz = 30 / float(w.step.mean())
+        depth = np.maximum(camera[:, 2], 0.2)
+        ray = median_filter(camera[:, :2] / depth[:, None], size=(_odd(0.1 * rate_hz), 1), mode="nearest")
+        ray = gaussian_filter1d(ray, sigma_s * rate_hz, axis=0, mode="nearest")
+        far = median_filter(np.log(depth), size=_odd(0.7 * rate_hz), mode="nearest")
+        far = np.exp(gaussian_filter1d(far, 2 * sigma_s * rate_hz, mode="nearest"))[:, None]
+        steady = torch.as_tensor(np.concatenate([ray * far, far], 1)).to(w.root)
+        return (steady - w.t) @ w.R
 
     def with_ground(self, contacts: np.ndarray, ground_m: float) -> _Tensors:
         """The same clip with contacts and a ground."""
         like = self.all.times
         return self._replace(contacts=torch.as_tensor(contacts).to(like), ground=torch.tensor(ground_m).to(like))
+
+    def with_seen_acceleration(self, betas: torch.Tensor) -> _Tensors:
+        """The same clip with the accelerations (T, 24) that the start itself shows across the line of sight, m/s^2.
+
+        Taken over about 0.1 s, so that fast limbs keep their speed and still ones their calm.
+        """
+        w = self.all
+        joints = self.body.joints(w.root, w.turned, betas)
+        ray = joints - (-w.t @ w.R)
+        ray = ray / ray.norm(dim=-1, keepdim=True).clamp_min(1e-6)
+        seen = torch.zeros_like(w.pull)
+        if len(w.times) > 2:
+            a = terms.second_difference(joints, difference_weights(w.times[1:] - w.times[:-1])[0])
+            seen[1:-1] = (a - (a * ray[1:-1]).sum(-1, keepdim=True) * ray[1:-1]).norm(dim=-1)
+        reach = round(0.07 * 30 / float(w.step.mean()))
+        seen = torch.nn.functional.max_pool1d(seen.T[None], 2 * reach + 1, 1, reach)[0].T
+        return self._replace(seen_acceleration=seen)
 
     def _replace(self, **values) -> _Tensors:
         other = object.__new__(_Tensors)
@@ -137,24 +166,16 @@ def _sweep(tensors: _Tensors, betas, scales: Scales, plan: Plan, iterations: int
         start = end - plan.overlap_frames - HELD
 
 
-def _fit_shape(tensors: _Tensors, scales: Scales, plan: Plan) -> torch.Tensor:
-    """Betas from frames spread over the clip, by 2D evidence and the pull to the lifted pose alone."""
-    seen = torch.nonzero(tensors.all.weights.sum(1) > 0)[:, 0]
-    count = min(len(seen), plan.shape_frames)
-    rows = seen[torch.linspace(0, len(seen) - 1, count).round().long()]
-    loose = replace(scales, acceleration_m_s2=1e6, jerk_m_s3=1e9, spin_rad_s2=1e6)
-    window = tensors.all.at(rows)
-    problem = Problem(replace(window, times=torch.arange(count).to(window.times)), tensors.body, tensors.soles,
-                      tensors.betas, loose)
-    return problem.solve(15, free_betas=True)[2]
-
-
 def frame_steps(times_s: np.ndarray) -> np.ndarray:
     """Time (T,) that each frame stands for, in units of 1/30 s."""
     if len(times_s) < 2:
         return np.ones(len(times_s))
     between = np.diff(times_s)
     return 30 * (np.r_[between[:1], between] + np.r_[between, between[-1:]]) / 2
+
+
+def _odd(frames: float) -> int:
+    return 2 * round(frames / 2) + 1
 
 
 def _keypoint_weight(name: str) -> float:

@@ -8,6 +8,7 @@ a step in u moves a smooth stretch of frames at once, and 30 iterations do what 
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -24,11 +25,12 @@ class Scales:
     """Scales and weights of the objective, in physical units; 0 switches a term off where it is a weight."""
 
     reprojection: float = 0.02
-    reprojection_rho: float = 3.0
+    reprojection_rho: float = 8.0
     pose_deg: float = 15.0
     pose_weight: float = 1.0
-    acceleration_m_s2: float = 8.0
-    jerk_m_s3: float = 400.0
+    acceleration_m_s2: float = 25.0
+    jerk_m_s3: float = 800.0
+    seen_share: float = 1.0
     spin_rad_s2: float = 60.0
     limit: float = 0.1
     betas: float = 0.5
@@ -63,13 +65,15 @@ class Window:
     K: torch.Tensor
     R: torch.Tensor
     t: torch.Tensor
+    seen_acceleration: torch.Tensor | None = None
     contacts: torch.Tensor | None = None
     ground: torch.Tensor | None = None
     held: int = 0
 
     def at(self, rows) -> Window:
         """The same for some rows."""
-        one_per_frame = {"times", "step", "observed", "weights", "height", "turned", "root", "pull", "initial", "contacts"}
+        one_per_frame = {"times", "step", "observed", "weights", "height", "turned", "root", "pull", "initial", "contacts",
+                         "seen_acceleration"}
         values = {}
         for f in fields(self):
             value = getattr(self, f.name)
@@ -85,11 +89,12 @@ class Problem:
         self.betas0 = betas
         frames = len(window.times)
         self.between = (window.times[1:] - window.times[:-1]).clamp_min(1e-6)
-        self.inverse_dt2, self.middle_s = _difference_weights(self.between)
+        self.inverse_dt2, self.middle_s = difference_weights(self.between)
         self.sixd0 = torch.cat([window.turned[..., 0], window.turned[..., 1]], -1).reshape(frames, -1)
         camera = window.root @ window.R.T + window.t
         self.depth = camera[:, 2].clamp_min(0.2).mean()
         self.ray0 = _to_ray(camera, self.depth)
+        self.allowed = self._allowed_acceleration()
         self.turn_basis = self._basis(150.0, 12 * (0.3 / scales.acceleration_m_s2) ** 2)
         smooth = 24 / scales.acceleration_m_s2**2
         points = float(window.weights.sum(1).mean().clamp_min(1.0))
@@ -112,7 +117,16 @@ class Problem:
             curvature[held, held] += self.scales.hold
         factor = torch.linalg.cholesky(curvature)
         eye = torch.eye(len(step), dtype=step.dtype, device=step.device)
-        return torch.linalg.solve_triangular(factor, eye, upper=False).T.contiguous()
+        basis = torch.linalg.solve_triangular(factor, eye, upper=False).T
+        return torch.where(basis.abs() > 1e-6 * basis.abs().max(), basis, torch.zeros_like(basis)).contiguous()
+
+    def _allowed_acceleration(self):
+        """sqrt(scale^2 + (share a_seen)^2) (T, 24): smoothness that follows the evidence."""
+        seen = self.window.seen_acceleration
+        base = self.scales.acceleration_m_s2
+        if seen is None:
+            return torch.full_like(self.window.pull, base)
+        return (base**2 + (self.scales.seen_share * seen) ** 2).sqrt()
 
     def state(self, u_turn, u_root):
         """Variables to global rotations (T, 24, 3, 3) and root (T, 3) in the world."""
@@ -139,10 +153,10 @@ class Problem:
         }
         if len(w.times) > 2:
             felt = terms.second_difference(joints, self.inverse_dt2)
-            out["acceleration"] = terms.acceleration(felt, w.step, scale_m_s2=s.acceleration_m_s2)
+            out["acceleration"] = terms.acceleration(felt, w.step, scale_m_s2=self.allowed[1:-1])
             out["spin"] = terms.spin(turned, self.inverse_dt2, w.step, scale_rad_s2=s.spin_rad_s2)
         if len(w.times) > 3:
-            out["jerk"] = terms.jerk(felt, self.middle_s, w.step, scale_m_s3=s.jerk_m_s3)
+            out["jerk"] = terms.jerk(felt, self.middle_s, w.step, scale_m_s3=s.jerk_m_s3 / s.acceleration_m_s2 * self.allowed[1:-2])
         if w.contacts is not None:
             out |= self._ground_terms(joints, turned, betas)
         if w.held:
@@ -182,7 +196,7 @@ class Problem:
             return float(total.detach()), torch.cat([g.flatten() for g in gradients]).double().cpu().numpy()
 
         start = np.concatenate([np.zeros(sum(sizes[:2])), *([self.betas0.double().cpu().numpy()] if free_betas else [])])
-        with threadpool_limits(1, user_api="blas"):  # SciPy's threads and torch's would fight for the cores
+        with _quick_floats():
             found = minimize(cost, start, jac=True, method="L-BFGS-B",
                              options={"maxiter": iterations, "maxcor": 10, "ftol": 1e-5, "gtol": 1e-6})
         with torch.no_grad():
@@ -192,7 +206,18 @@ class Problem:
         return turned, root, free[2].detach(), {name: float(value) for name, value in last.items()}
 
 
-def _difference_weights(between: torch.Tensor):
+@contextmanager
+def _quick_floats():
+    """Keep SciPy's threads from fighting torch's for the cores, and count denormals, which cost 5x, as zero."""
+    torch.set_flush_denormal(True)
+    try:
+        with threadpool_limits(1, user_api="blas"):
+            yield
+    finally:
+        torch.set_flush_denormal(False)
+
+
+def difference_weights(between: torch.Tensor):
     """Weights (T-2, 3) of second divided differences, and the times (T-3,) between their middles."""
     before, after = between[:-1], between[1:]
     total = before + after

@@ -6,7 +6,7 @@ import numpy as np
 
 from mrs.cameras import Camera
 
-SPEED_M_S, SPEED_WIDTH = 0.30, 0.06
+SPEED_M_S, SPEED_WIDTH = 0.40, 0.06
 HEIGHT_M, HEIGHT_WIDTH = 0.12, 0.03
 REACH_S = 0.25
 SHORTEST_S = 0.10

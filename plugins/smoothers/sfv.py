@@ -12,7 +12,7 @@ class Sfv:
 
     class Options:
         iterations: int = mrs.option(25, "Iterations of each of the two passes.", min=1, max=1000)
-        acceleration_m_s2: float = mrs.option(8.0, "Accelerations above this are smoothed; lower is smoother.", min=0.1)
+        acceleration_m_s2: float = mrs.option(25.0, "Accelerations beyond this and what the picture shows are smoothed.", min=0.1)
         pose_weight: float = mrs.option(1.0, "How strongly the lifted pose pulls.", min=0)
         contact_weight: float = mrs.option(4.0, "How strongly feet in contact stand still.", min=0)
         ground_weight: float = mrs.option(1.0, "How strongly contacts lie on one ground; 0 for stairs.", min=0)

@@ -1,0 +1,63 @@
+"""DeepMimic motion files: 44 numbers a frame, Y up, quaternions w x y z, a character that faces +X."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from mrs import rotations
+from mrs.body import load_body
+from mrs.errors import InputError
+from mrs.motion import Motion
+
+# SMPL body axes (left, up, forward) to DeepMimic's (forward, up, right): B v = (v_z, v_y, -v_x).
+BODY_AXES = np.array([[0.0, 0, 1], [0, 1, 0], [-1, 0, 0]])
+LEG_M = 0.421546 + 0.409870
+NUMBERS = 44
+
+
+def read(path: Path | str) -> Motion:
+    """Read a DeepMimic JSON file onto the mean body; size is taken over by the ratio of leg lengths.
+
+    Durations are per frame, so times may be uneven. Raises InputError for anything else.
+    """
+    try:
+        frames = np.array(json.loads(Path(path).read_text())["Frames"], float)
+    except (OSError, ValueError, KeyError, TypeError, UnicodeDecodeError) as error:
+        raise InputError(f"Expected a DeepMimic motion at {path}, but it can't be read: {error}.") from None
+    if frames.ndim != 2 or frames.shape[1] != NUMBERS or len(frames) < 1:
+        raise InputError(f"Expected frames of {NUMBERS} numbers in {path}, but got shape {frames.shape}.")
+    durations = np.where(frames[:, 0] > 0, frames[:, 0], 1 / 60)
+    times = np.r_[0, np.cumsum(durations[:-1])]
+    body = load_body()
+    rest = body.rest_joints(np.zeros(10))
+    scale = np.linalg.norm(rest[4] - rest[1]) + np.linalg.norm(rest[7] - rest[4])
+    quats = rotations.align_hemispheres(rotations.matrix_to_quat(_local(frames)))
+    return body.motion(times, frames[:, 1:4] * scale / LEG_M, quats, np.zeros(10))
+
+
+def _local(frames: np.ndarray) -> np.ndarray:
+    """SMPL local rotations (T, 24, 3, 3); the inverse of R_dm = B R B^T with hanging arms at rest."""
+    def ball(start):
+        return rotations.quat_to_matrix(frames[:, start : start + 4])
+
+    def hinge(column):
+        return rotations.axis_angle_to_matrix(frames[:, column, None] * np.array([0.0, 0, 1]))
+
+    def to_smpl(matrix):
+        return BODY_AXES.T @ matrix @ BODY_AXES
+
+    local = np.tile(np.eye(3), (len(frames), 24, 1, 1))
+    local[:, 0] = ball(4) @ BODY_AXES
+    third = rotations.quat_to_axis_angle(rotations.matrix_to_quat(to_smpl(ball(8)))) / 3
+    local[:, 3] = local[:, 6] = local[:, 9] = rotations.axis_angle_to_matrix(third)
+    local[:, 12] = to_smpl(ball(12))
+    local[:, 2], local[:, 5], local[:, 8] = to_smpl(ball(16)), to_smpl(hinge(20)), to_smpl(ball(21))
+    local[:, 1], local[:, 4], local[:, 7] = to_smpl(ball(30)), to_smpl(hinge(34)), to_smpl(ball(35))
+    for shoulder, elbow, start, column, sign in ((17, 19, 25, 29, 1), (16, 18, 39, 43, -1)):
+        raised = rotations.axis_angle_to_matrix(np.array([sign * np.pi / 2, 0, 0]))
+        local[:, shoulder] = to_smpl(ball(start) @ raised)
+        local[:, elbow] = to_smpl(raised.T @ hinge(column) @ raised)
+    return local
