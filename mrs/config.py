@@ -165,7 +165,8 @@ def _load_yaml(path: Path) -> dict:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f" (line {mark.line + 1})" if mark else ""
-        raise InputError(f"Expected YAML in {path}, but it can't be read{line}: {getattr(error, 'problem', error)}.") from None
+        reason = " ".join(str(getattr(error, "problem", None) or error).split())
+        raise InputError(f"Expected YAML in {path}, but it can't be read{line}: {reason}.") from None
     if content is None:
         return {}
     if not isinstance(content, dict):

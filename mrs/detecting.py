@@ -121,7 +121,6 @@ def detect(video, detector, parts: Parts, update, every_s: float | None = None) 
         keypoints = _declared_keypoints(detector)
         with closing(found) if hasattr(found, "close") else _nothing():
             _stream(video, detector, found, seen, parts, resumable, update, CHECKPOINT_S if every_s is None else every_s)
-    update(len(seen), len(seen))
     video.warnings += [w for w in seen.warnings if w not in video.warnings]
     return Detections(keypoints, np.array(seen.frame_ids, np.int64), np.array(seen.times_s, float), seen.people), seen.seconds
 
@@ -130,6 +129,7 @@ def _stream(video, detector, found, seen: Seen, parts: Parts, resumable: bool, u
     """Collect what the generator yields; save parts where it can go on from them."""
     total, saved, before_s = len(video.times_s), len(seen), seen.seconds
     start = last = time.monotonic()
+    update(saved, total, saved)
 
     def save() -> None:
         state = detector.get_state() if resumable else {}

@@ -20,15 +20,43 @@ class Silent:
 
     @contextmanager
     def step(self, label: str, total: int | None = None, unit: str = "frames"):
-        """Show one piece of work; yields a callable(done, total=None) to tell how far it is."""
-        yield lambda done, total=None: None
+        """Show one piece of work; yields a callable(done, total=None, found=None) to tell how far it is."""
+        yield lambda done, total=None, found=None: None
 
     def line(self, text: str) -> None:
         """Show one line above whatever moves."""
 
 
+class _Meter:
+    """Count one step's work; `found` is what an earlier run had done already, which is no speed of this one."""
+
+    def __init__(self, total: int | None, unit: str):
+        self.done, self.found, self.total, self.unit = 0, 0, total, unit
+        self._start = time.monotonic()
+
+    def tell(self, done: int, total: int | None = None, found: int | None = None) -> None:
+        self.done, self.total = done, total or self.total
+        self.found = self.found if found is None else found
+
+    @property
+    def spent_s(self) -> float:
+        return time.monotonic() - self._start
+
+    @property
+    def rate(self) -> float:
+        return (self.done - self.found) / self.spent_s if self.spent_s > 0 else 0.0
+
+    def rate_text(self) -> str:
+        return f"{self.rate:.1f} {self.unit}/s" if self.rate > 0 else ""
+
+    def __str__(self) -> str:
+        of = f" of {self.total}" if self.total else ""
+        left = f"{(self.total - self.done) / self.rate:.0f} s left" if self.total and self.rate > 0 else ""
+        return ", ".join(part for part in (f"{self.done}{of}", self.rate_text(), left) if part)
+
+
 class Plain(Silent):
-    """Print a line when a step starts or ends, and at most every few seconds in between."""
+    """Print a line when a step ends, and at most every few seconds before that."""
 
     def __init__(self, stream=None, every_s: float = PLAIN_EVERY_S):
         self._stream = stream or sys.stderr
@@ -37,20 +65,17 @@ class Plain(Silent):
     @contextmanager
     def step(self, label: str, total: int | None = None, unit: str = "frames"):
         """Print where the step is."""
-        start = shown = time.monotonic()
-        state = {"done": 0, "total": total, "shown": shown}
+        meter, shown_s = _Meter(total, unit), 0.0
 
-        def update(done: int, total: int | None = None) -> None:
-            state["done"], state["total"] = done, total or state["total"]
-            now = time.monotonic()
-            if now - state["shown"] >= self._every_s:
-                state["shown"] = now
-                self.line(f"{label}: {_how_far(done, state['total'], now - start, unit)}")
+        def update(done: int, total: int | None = None, found: int | None = None) -> None:
+            nonlocal shown_s
+            meter.tell(done, total, found)
+            if meter.spent_s - shown_s >= self._every_s:
+                shown_s = meter.spent_s
+                self.line(f"{label}: {meter}")
 
         yield update
-        spent = time.monotonic() - start
-        rate = f", {state['done'] / spent:.1f} {unit}/s" if state["done"] and spent > 0 else ""
-        self.line(f"{label}: done in {spent:.1f} s{rate}")
+        self.line(", ".join(part for part in (f"{label}: done in {meter.spent_s:.1f} s", meter.rate_text()) if part))
 
     def line(self, text: str) -> None:
         """Print one line."""
@@ -78,17 +103,14 @@ class Bars(Silent):
     @contextmanager
     def step(self, label: str, total: int | None = None, unit: str = "frames"):
         """Move one bar."""
-        task = self._bars.add_task(label, total=total, rate="")
-        start, last = time.monotonic(), [0]
+        task, meter = self._bars.add_task(label, total=total, rate=""), _Meter(total, unit)
 
-        def update(done: int, total: int | None = None) -> None:
-            spent = time.monotonic() - start
-            last[0] = done
-            rate = f"{done / spent:.1f} {unit}/s" if spent > 0.2 else ""
-            self._bars.update(task, completed=done, rate=rate, **({"total": total} if total else {}))
+        def update(done: int, total: int | None = None, found: int | None = None) -> None:
+            meter.tell(done, total, found)
+            self._bars.update(task, completed=done, total=meter.total, rate=meter.rate_text())
 
         yield update
-        end = self._bars.tasks[self._bars.task_ids.index(task)].total or last[0] or 1
+        end = meter.total or meter.done or 1
         self._bars.update(task, total=end, completed=end)
 
     def line(self, text: str) -> None:
@@ -102,11 +124,3 @@ def choose(quiet: bool, stream=None) -> Silent:
     if quiet:
         return Silent()
     return Bars() if stream.isatty() else Plain(stream)
-
-
-def _how_far(done: int, total: int | None, spent_s: float, unit: str) -> str:
-    rate = done / spent_s if spent_s > 0 else 0.0
-    if not total:
-        return f"{done} done, {rate:.1f} {unit}/s"
-    left = f", {(total - done) / rate:.0f} s left" if rate > 0 and done else ""
-    return f"{done} of {total}, {rate:.1f} {unit}/s{left}"

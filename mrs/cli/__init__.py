@@ -115,7 +115,7 @@ def _fail(arguments: list[str], error: BaseException, text: str, code: int) -> i
         import traceback
 
         traceback.print_exception(error)
-    _say(f"Error: {text}")
+    _say("Error: " + " ".join(text.split()))
     return code
 
 
