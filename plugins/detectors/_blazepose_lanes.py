@@ -33,6 +33,25 @@ _BODY = COCO_17.indices("left_shoulder", "right_shoulder", "left_hip", "right_hi
 
 
 @dataclass
+class Allowance:
+    """A bound on what is done seldom: `most` at once, and `rate_hz` on average."""
+
+    most: float
+    rate_hz: float
+    left: float = math.inf
+    time_s: float = -math.inf
+
+    def take(self, time_s: float) -> bool:
+        """Use one up and say true, or say false where none is left."""
+        grown = self.left + self.rate_hz * max(time_s - self.time_s, 0) if math.isfinite(self.time_s) else math.inf
+        self.left, self.time_s = min(grown, self.most), time_s
+        if self.left < 1:
+            return False
+        self.left -= 1
+        return True
+
+
+@dataclass
 class Lane:
     """One followed person.
 
@@ -81,6 +100,8 @@ class Lanes:
         self.next_find_s = -math.inf
         self.home_turn = 0
         self.finds = 0
+        self.looks = Allowance(most=24, rate_hz=2)
+        self.searches = Allowance(most=4, rate_hz=1)
         self.runs = {"pose": 0, "look": 0, "find": 0}
 
     def step(self, rgb: np.ndarray, time_s: float) -> list[tuple[int, Sight]]:
@@ -126,7 +147,8 @@ class Lanes:
         if mode == "never" or time_s < lane.look_s:
             return False
         turn = math.remainder(sight.next_crop.angle_rad - sight.crop.angle_rad, 2 * math.pi)
-        return mode == "always" or _poor(sight) or abs(turn) > TURNED_RAD
+        doubt = mode == "always" or _poor(sight) or abs(turn) > TURNED_RAD
+        return doubt and self.looks.take(time_s)
 
     def _look_around(self, rgb: np.ndarray, sight: Sight, lane: Lane | None = None, time_s: float = 0.0) -> Sight:
         """Look at the same square at all quarter turns with the better network; keep what is clearly best.
@@ -167,11 +189,12 @@ class Lanes:
         self.runs["find"] += len(turns)
         return self.finder.find(rgb, self.options.score_threshold, turns)
 
-    def _admit(self, rgb: np.ndarray, time_s: float, looked: list[int], finds: list[Find], seen: dict[int, Sight]) -> None:
+    def _admit(self, rgb: np.ndarray, time_s: float, looked: list[int], finds: list[Find],
+               seen: dict[int, Sight]) -> None:
         """Start lanes for the people found whom no lane follows yet; look at more turns where someone is missing."""
         started = self._start_lanes(rgb, time_s, finds, seen)
         missing = not seen or any(lane.lost for lane in self.lanes)
-        if missing and not started and self.options.rotated_look == "auto":
+        if missing and not started and self.options.rotated_look == "auto" and self.searches.take(time_s):
             more = self._find(rgb, [turn for turn in range(4) if turn not in looked])
             self._start_lanes(rgb, time_s, more, seen)
             finds, looked = sorted([*finds, *more], key=lambda find: -find.score), [0, 1, 2, 3]
@@ -188,16 +211,17 @@ class Lanes:
             crop = crop_from_coco(find.points_px)
             if crop is None or not crop.usable(rgb.shape[1], rgb.shape[0]):
                 continue
-            sight = self._first_sight(rgb, crop, find)
+            sight = self._first_sight(rgb, time_s, crop, find)
             if _usable(sight, rgb) and not self._followed(_as_coco(sight), seen):
                 self._start(sight, time_s, seen)
                 started += 1
         return started
 
-    def _first_sight(self, rgb: np.ndarray, crop: Crop, find: Find) -> Sight:
+    def _first_sight(self, rgb: np.ndarray, time_s: float, crop: Crop, find: Find) -> Sight:
         """See a newly found person twice, the second time in the crop that the first look asks for."""
         sight = self._see(rgb, [crop])[0]
-        if (find.score < DOUBTFUL_FIND or _poor(sight)) and self.options.rotated_look != "never":
+        doubt = self.options.rotated_look != "never" and (find.score < DOUBTFUL_FIND or _poor(sight))
+        if doubt and self.searches.take(time_s):
             sight = self._look_around(rgb, sight)
         if not _usable(sight, rgb):
             return sight
@@ -215,6 +239,8 @@ class Lanes:
             self.next_number += 1
             self.lanes.append(lane)
         seen[lane.number] = sight
+        if len(seen) >= self.options.max_people:
+            self.lanes = [lane for lane in self.lanes if not lane.lost]
 
     @staticmethod
     def _followed(points_px: np.ndarray, seen: dict[int, Sight]) -> bool:
@@ -241,14 +267,17 @@ class Lanes:
         rows = [[lane.number, lane.seen_s, lane.lost_s, lane.look_s, lane.wait_s, *lane.velocity,
                  *(getattr(lane.crop, f.name) for f in fields(Crop))] for lane in self.lanes]
         return {"lanes": np.array(rows, np.float64).reshape(len(rows), 12),
-                "clock": np.array([self.next_number, self.home_turn, self.finds, self.next_find_s], np.float64)}
+                "clock": np.array([self.next_number, self.home_turn, self.finds, self.next_find_s,
+                                   self.looks.left, self.looks.time_s, self.searches.left, self.searches.time_s])}
 
     def set_state(self, state: dict[str, np.ndarray]) -> None:
         """Go on from what :meth:`get_state` returned."""
         self.lanes = [Lane(int(n), Crop(*rest[3:]), seen, lost, look, wait, tuple(rest[:3]))
                       for n, seen, lost, look, wait, *rest in state["lanes"].tolist()]
-        *counts, self.next_find_s = state["clock"].tolist()
+        *counts, self.next_find_s, looks, looked_s, searches, searched_s = state["clock"].tolist()
         self.next_number, self.home_turn, self.finds = (int(count) for count in counts)
+        self.looks.left, self.looks.time_s = looks, looked_s
+        self.searches.left, self.searches.time_s = searches, searched_s
 
 
 def similarity(a_px: np.ndarray, b_px: np.ndarray, side_px: float) -> float:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-from mrs_plugins.detectors._blazepose_crops import SIDE, Crop, cut
+from mrs_plugins.detectors._blazepose_crops import SIDE, Crop, cut, halve
 
 from mrs.data import asset_path
 
@@ -82,6 +83,8 @@ def _inside(keypoints_px: np.ndarray, width: int, height: int, side_px: float) -
 
 def _read(landmarks: np.ndarray, flag: float, mask: np.ndarray, heat: np.ndarray, world: np.ndarray,
           crop: Crop) -> Sight:
+    import cv2
+
     points = _refine(landmarks[:, :2], heat)
     to_px = crop.to_px()
     xy = points @ to_px[:, :2].T + to_px[:, 2]
@@ -91,8 +94,7 @@ def _read(landmarks: np.ndarray, flag: float, mask: np.ndarray, heat: np.ndarray
     keypoints[:, 2] = seen[:, 0] * seen[:, 1] * flag
     world = world.copy()
     world[:, :2] = world[:, :2] @ crop.rotation().T
-    cells = mask.reshape(MASK_SIDE, SIDE // MASK_SIDE, MASK_SIDE, SIDE // MASK_SIDE)
-    bits = np.packbits(cells.mean((1, 3)).ravel() > 0)
+    bits = np.packbits(cv2.resize(mask, (MASK_SIDE, MASK_SIDE), interpolation=cv2.INTER_AREA).ravel() > 0)
     return Sight(keypoints, world, flag, bits, crop, Crop.about(xy[33], xy[34]))
 
 
@@ -141,9 +143,8 @@ class PersonFinder:
         height, width = rgb.shape[:2]
         factor = self._side_px / max(height, width)
         size = (max(round(width * factor), 1), max(round(height * factor), 1))
-        stride = max(int(0.5 / factor), 1)
         method = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
-        small = cv2.resize(rgb[::stride, ::stride], size, interpolation=method)
+        small = cv2.resize(halve(rgb, max(int(-math.log2(factor)), 0)), size, interpolation=method)
         return small, np.array([width / size[0], height / size[1]])
 
     def _find_turned(self, small: np.ndarray, scale: np.ndarray, turn: int, score_threshold: float) -> list[Find]:

@@ -79,7 +79,9 @@ class BlazePose:
         from mrs_plugins.detectors._blazepose_lanes import Lanes
         from mrs_plugins.detectors._blazepose_models import PersonFinder, PoseNet
 
-        pose = PoseNet(self.options.model, 1, self.device)
+        # On two cores a second thread gains a fifth for one crop, but the decoder and MoveNet need that core.
+        threads = min(self._threads(), 4)
+        pose = PoseNet(self.options.model, threads if self.options.model == "heavy" else max(threads // 2, 1), self.device)
         finder = PersonFinder(self.options.find_side_px, 1, self.device)
 
         @functools.cache
