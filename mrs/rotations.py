@@ -92,11 +92,17 @@ def matrix_to_sixd(matrix: np.ndarray) -> np.ndarray:
 
 
 def sixd_to_matrix(sixd: np.ndarray) -> np.ndarray:
-    """6D (..., 6) to matrices by Gram-Schmidt."""
+    """6D (..., 6) to matrices by Gram-Schmidt; parallel or zero columns give some rotation that keeps the first."""
     x = normalise(sixd[..., :3], [1, 0, 0])
-    y = sixd[..., 3:] - (sixd[..., 3:] * x).sum(-1, keepdims=True) * x
-    y = normalise(y, [0, 1, 0])
+    y = normalise(sixd[..., 3:] - (sixd[..., 3:] * x).sum(-1, keepdims=True) * x)
+    y = np.where((y == 0).all(-1, keepdims=True), _across(x), y)
     return np.stack([x, y, np.cross(x, y)], -1)
+
+
+def _across(unit: np.ndarray) -> np.ndarray:
+    """Some unit vector at a right angle to each of the unit vectors (..., 3); +Y for +X."""
+    helper = np.where(np.abs(unit[..., :1]) < 0.9, [1.0, 0, 0], [0, 0, -1.0])
+    return normalise(np.cross(unit, helper))
 
 
 def geodesic_angle(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -131,7 +137,7 @@ def between(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Smallest rotation (quaternion) that turns the directions a (..., 3) into b."""
     a, b = normalise(a), normalise(b)
     dot = (a * b).sum(-1, keepdims=True)
-    quat = np.concatenate([1 + dot, np.cross(a, b)], -1)
-    helper = np.where(np.abs(a[..., :1]) < 0.9, [1.0, 0, 0], [0, 1.0, 0])
-    half_turn = np.concatenate([np.zeros_like(dot), normalise(np.cross(a, helper))], -1)
-    return np.where(dot < -1 + 1e-9, half_turn, normalise(quat, [1, 0, 0, 0]))
+    quat = np.concatenate([((a + b) ** 2).sum(-1, keepdims=True) / 2, np.cross(a, b)], -1)
+    opposite = (dot < 0) & (np.linalg.norm(quat, axis=-1, keepdims=True) < 1e-8)
+    half_turn = np.concatenate([np.zeros_like(dot), _across(a)], -1)
+    return np.where(opposite, half_turn, normalise(quat, [1, 0, 0, 0]))
