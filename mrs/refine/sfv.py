@@ -30,8 +30,8 @@ class Plan:
     """How much work to do."""
 
     iterations: int = 25
-    contact_iterations: int = 25
-    start_s: float = 0.08
+    contact_iterations: int = 40
+    start_s: float = 0.1
     window_frames: int = 300
     overlap_frames: int = 40
 

@@ -28,17 +28,17 @@ class Scales:
     reprojection_rho: float = 8.0
     pose_deg: float = 15.0
     pose_weight: float = 1.0
-    acceleration_m_s2: float = 25.0
+    acceleration_m_s2: float = 15.0
     jerk_m_s3: float = 800.0
-    seen_share: float = 1.0
+    seen_share: float = 0.8
     spin_rad_s2: float = 60.0
     limit: float = 0.1
     betas: float = 0.5
-    contact_m_s: float = 0.02
+    contact_m_s: float = 0.03
     contact_weight: float = 4.0
     ground_m: float = 0.02
-    ground_rho: float = 5.0
-    ground_weight: float = 1.0
+    ground_rho: float = 8.0
+    ground_weight: float = 4.0
     penetration_m: float = 0.02
     hold: float = 1e4
 
