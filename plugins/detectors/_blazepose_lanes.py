@@ -22,8 +22,9 @@ TURNED_RAD = math.radians(60)
 BETTER = 1.15
 SAME_PERSON = 0.5
 SPARE_EVERY = 4
-LOOK_AGAIN_S = 0.1
+LOOK_AGAIN_S = 0.05
 LOOK_SELDOM_S = 1.6
+HARD_S = 0.3
 VELOCITY_S = 0.05
 NEAR = 0.4
 _QUARTERS = (math.pi / 2, math.pi, -math.pi / 2)
@@ -56,13 +57,15 @@ class Lane:
     """One followed person.
 
     crop is where to look, as of the moment seen_s; it moves on with the velocity (x px/s, y px/s, rad/s).
-    lost_s is NaN while the person is seen. Until look_s nobody looks around: each look in vain doubles the wait.
+    lost_s is NaN while the person is seen. Until hard_s the better network looks. Before look_s nobody looks
+    around: each look in vain doubles wait_s.
     """
 
     number: int
     crop: Crop
     seen_s: float
     lost_s: float = math.nan
+    hard_s: float = -math.inf
     look_s: float = -math.inf
     wait_s: float = LOOK_AGAIN_S
     velocity: tuple[float, float, float] = (0.0, 0.0, 0.0)
@@ -123,11 +126,12 @@ class Lanes:
     # Following
 
     def _follow(self, rgb: np.ndarray, time_s: float) -> dict[int, Sight]:
-        sights = self._see(rgb, [lane.crop_at(time_s) for lane in self.lanes])
+        hard = [time_s < lane.hard_s for lane in self.lanes]
+        sights = self._see(rgb, [lane.crop_at(time_s) for lane in self.lanes], hard)
         seen = {}
         for lane, sight in zip(self.lanes, sights, strict=True):
             if self._doubtful(lane, sight, time_s):
-                sight = self._look_around(rgb, sight, lane, time_s)
+                sight = self._look_again(rgb, sight, lane, time_s)
             if _usable(sight, rgb):
                 seen[lane.number] = sight
                 lane.found(sight, time_s)
@@ -135,11 +139,14 @@ class Lanes:
                 lane.lost_s = time_s
         return seen
 
-    def _see(self, rgb: np.ndarray, crops: list[Crop]) -> list[Sight]:
-        self.runs["pose"] += len(crops)
+    def _see(self, rgb: np.ndarray, crops: list[Crop], hard: list[bool]) -> list[Sight]:
+        """Look at some crops, the hard ones with the better network."""
+        self.runs["look"] += sum(hard)
+        self.runs["pose"] += len(crops) - sum(hard)
+        nets = [self.expert() if h else self.pose for h in hard]
         if len(crops) == 1:
-            return [self.pose.see(rgb, crops[0])]
-        return list(self.pool.map(lambda crop: self.pose.see(rgb, crop), crops))
+            return [nets[0].see(rgb, crops[0])]
+        return list(self.pool.map(lambda net, crop: net.see(rgb, crop), nets, crops))
 
     def _doubtful(self, lane: Lane, sight: Sight, time_s: float) -> bool:
         """Say whether a lane deserves a look at the other quarter turns now."""
@@ -147,29 +154,32 @@ class Lanes:
         if mode == "never" or time_s < lane.look_s:
             return False
         turn = math.remainder(sight.next_crop.angle_rad - sight.crop.angle_rad, 2 * math.pi)
-        doubt = mode == "always" or _poor(sight) or abs(turn) > TURNED_RAD
-        return doubt and self.looks.take(time_s)
+        if mode == "always" or _poor(sight) or abs(turn) > TURNED_RAD:
+            return self.looks.take(time_s)
+        lane.wait_s = LOOK_AGAIN_S
+        return False
 
-    def _look_around(self, rgb: np.ndarray, sight: Sight, lane: Lane | None = None, time_s: float = 0.0) -> Sight:
+    def _look_again(self, rgb: np.ndarray, sight: Sight, lane: Lane, time_s: float) -> Sight:
+        """Look around for a lane. One that gains by it is hard for a while; one that does not waits ever longer."""
+        best = self._look_around(rgb, sight)
+        if best is not sight:
+            lane.hard_s, lane.wait_s = time_s + HARD_S, LOOK_AGAIN_S
+        else:
+            lane.look_s, lane.wait_s = time_s + lane.wait_s, min(2 * lane.wait_s, LOOK_SELDOM_S)
+        return best
+
+    def _look_around(self, rgb: np.ndarray, sight: Sight) -> Sight:
         """Look at the same square at all quarter turns with the better network; keep what is clearly best.
 
-        Of two turns that look alike the one nearer to the expected angle is taken. A lane that gained nothing
-        waits, each time twice as long, before it looks again.
+        Of two turns that look alike the one nearer to the expected angle is taken.
         """
         crops = [sight.crop, *(sight.crop.turned(angle) for angle in _QUARTERS)]
-        self.runs["look"] += len(crops)
-        see = self.expert().see
-        sights = list(self.pool.map(lambda crop: see(rgb, crop), crops))
 
         def merit(s: Sight) -> float:
             return s.quality * (1 + 0.15 * math.cos(s.next_crop.angle_rad - sight.crop.angle_rad))
 
-        best = max(sights, key=merit)
-        better = _usable(best, rgb) and merit(best) > BETTER * merit(sight)
-        if lane is not None:
-            lane.wait_s = LOOK_AGAIN_S if better else min(2 * lane.wait_s, LOOK_SELDOM_S)
-            lane.look_s = time_s if better else time_s + lane.wait_s
-        return best if better else sight
+        best = max(self._see(rgb, crops, [True] * len(crops)), key=merit)
+        return best if _usable(best, rgb) and merit(best) > BETTER * merit(sight) else sight
 
     # Finding
 
@@ -219,13 +229,13 @@ class Lanes:
 
     def _first_sight(self, rgb: np.ndarray, time_s: float, crop: Crop, find: Find) -> Sight:
         """See a newly found person twice, the second time in the crop that the first look asks for."""
-        sight = self._see(rgb, [crop])[0]
+        sight = self._see(rgb, [crop], [False])[0]
         doubt = self.options.rotated_look != "never" and (find.score < DOUBTFUL_FIND or _poor(sight))
         if doubt and self.searches.take(time_s):
             sight = self._look_around(rgb, sight)
         if not _usable(sight, rgb):
             return sight
-        again = self._see(rgb, [sight.next_crop])[0]
+        again = self._see(rgb, [sight.next_crop], [False])[0]
         return again if again.quality > sight.quality / BETTER else sight
 
     def _start(self, sight: Sight, time_s: float, seen: dict[int, Sight]) -> None:
@@ -264,16 +274,16 @@ class Lanes:
 
     def get_state(self) -> dict[str, np.ndarray]:
         """Return everything that the next frame depends on."""
-        rows = [[lane.number, lane.seen_s, lane.lost_s, lane.look_s, lane.wait_s, *lane.velocity,
+        rows = [[lane.number, lane.seen_s, lane.lost_s, lane.hard_s, lane.look_s, lane.wait_s, *lane.velocity,
                  *(getattr(lane.crop, f.name) for f in fields(Crop))] for lane in self.lanes]
-        return {"lanes": np.array(rows, np.float64).reshape(len(rows), 12),
+        return {"lanes": np.array(rows, np.float64).reshape(len(rows), 13),
                 "clock": np.array([self.next_number, self.home_turn, self.finds, self.next_find_s,
                                    self.looks.left, self.looks.time_s, self.searches.left, self.searches.time_s])}
 
     def set_state(self, state: dict[str, np.ndarray]) -> None:
         """Go on from what :meth:`get_state` returned."""
-        self.lanes = [Lane(int(n), Crop(*rest[3:]), seen, lost, look, wait, tuple(rest[:3]))
-                      for n, seen, lost, look, wait, *rest in state["lanes"].tolist()]
+        self.lanes = [Lane(int(n), Crop(*rest[3:]), seen, lost, hard, look, wait, tuple(rest[:3]))
+                      for n, seen, lost, hard, look, wait, *rest in state["lanes"].tolist()]
         *counts, self.next_find_s, looks, looked_s, searches, searched_s = state["clock"].tolist()
         self.next_number, self.home_turn, self.finds = (int(count) for count in counts)
         self.looks.left, self.looks.time_s = looks, looked_s
