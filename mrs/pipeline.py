@@ -296,7 +296,7 @@ class Pipeline:
         try:
             self.folder.save()
         except MrsError:
-            log.warning("run.json could not be updated")
+            log.info("run.json could not be updated")
         rows = detecting.saved_rows(self.folder.hidden / "detect") if self.at.startswith("detector") else 0
         kept = [f"{rows} detected frames"] if rows else []
         kept += report["outputs"]

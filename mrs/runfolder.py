@@ -20,6 +20,7 @@ from mrs.errors import InputError, MrsError, UsageError
 
 SCHEMA_VERSION = 1
 HIDDEN = ".partial"
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _LEFTOVER = re.compile(r"\.[\w-]+\.[a-z0-9_]{8}\.\w+")
 
 
@@ -104,6 +105,11 @@ class RunFolder:
             yield path
         except OSError as error:
             raise MrsError(write_refusal(path, error)) from error
+        except MrsError as error:
+            told = error.__cause__ or error.__context__
+            if isinstance(told, OSError) and told.errno in _FULL:
+                raise MrsError(write_refusal(path, told)) from error
+            raise
 
     def record(self, name: str, inputs: dict[str, Any], seconds: float, **facts: Any) -> None:
         """Note a finished result in run.json, and write that at once."""
@@ -126,7 +132,7 @@ class RunFolder:
             raise self._unwritable(error) from None
 
     def _unwritable(self, error: OSError) -> MrsError:
-        if error.errno == errno.ENOSPC:
+        if error.errno in _FULL:
             return MrsError(write_refusal(self.root, error))
         return InputError(f"Expected a folder to write to, but {self.root} can't be written: {error.strerror}. "
                           "Choose another with -o.")
@@ -209,7 +215,7 @@ class RunFolder:
 
 def write_refusal(path: Path, error: OSError) -> str:
     """Word what the disk said, and what to do about it."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+    if error.errno in _FULL:
         advice = "What is finished is kept: free some space and type the same command again."
     else:
         advice = "Check the folder's permissions, or choose another with -o."

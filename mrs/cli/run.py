@@ -96,7 +96,7 @@ def _log_to(shown, verbose: int) -> None:
     handler = _Handler(shown)
     handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
     logger = logging.getLogger("mrs")
-    logger.addHandler(handler)
+    logger.handlers = [h for h in logger.handlers if not isinstance(h, _Handler)] + [handler]
     logger.setLevel(level)
 
 
