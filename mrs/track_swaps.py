@@ -32,7 +32,7 @@ IDENTITY, ARMS_ONLY, LEGS_ONLY, WHOLE = range(4)
 _NOISE = 0.03
 _ACCELERATION_PER_S2 = 8.0
 _MAX_STEP_S = 0.3
-_CHANGE = np.array([[0.0 if a == b else 0.3 for b in range(4)] for a in range(4)])
+_CHANGE = np.array([[0.0 if a == b else 0.2 for b in range(4)] for a in range(4)])
 _HELD_PER_S = np.array([0.0, 0.2, 0.2, 0.25])
 
 
