@@ -1,0 +1,42 @@
+"""Write docs/stages.md from what the plugins say of themselves; a test holds the file to it."""
+
+from pathlib import Path
+
+from mrs import options, plugins, stages
+
+PAGE = Path(__file__).parent.parent / "docs" / "stages.md"
+
+VERBS = {
+    "detector": "who is where in every frame",
+    "tracker": "who is who over time",
+    "lifter": "from a track to a body in 3D, in the camera's frame",
+    "smoother": "the whole clip made right, in the world's frame",
+    "synthesizer": "another body carries the behaviour on (none ships yet)",
+    "renderer": "pictures of the motion",
+    "exporter": "files for other programs",
+    "importer": "motion from other programs",
+}
+
+
+def page(registry: plugins.Registry) -> str:
+    """Return the text of docs/stages.md."""
+    lines = ["# Stages and their plugins", "", "Written by `python tools/write_stage_docs.py`. Set an option with",
+             "`--set stage.option=value` or in the YAML file of `--config`.", ""]
+    for stage in stages.STAGES.values():
+        lines += [f"## {stage.name}: {VERBS[stage.name]}", "",
+                  f"`{stage.verb}({', '.join(stage.arguments)})`, registered by `{stage.hook}`", ""]
+        for name in registry.names(stage.name):
+            cls = registry.get(stage.name, name).cls
+            lines += [f"**{name}**: {stages.summary(cls)}", ""]
+            rows = [f"| `{o.name}` | {_default(o.default)} | {o.help} |" for o in options.describe(cls)]
+            lines += ["| option | default | |", "|---|---|---|", *rows, ""] if rows else []
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _default(value) -> str:
+    return {True: "true", False: "false", None: "none"}.get(value, str(value)) if not isinstance(value, (int, float)) \
+        or isinstance(value, bool) else f"{value:g}"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(plugins.load()))
