@@ -30,6 +30,6 @@ def ground_height(motions: list[Motion]) -> float:
     if touching.sum() < 3:
         return float(np.percentile(heights, 2))
     heights, weights = heights[touching], weights[touching]
-    low = np.percentile(heights, 10)
+    low = np.percentile(heights, 10, method="lower")
     near = np.abs(heights - low) < BAND_M
     return float(np.average(heights[near], weights=weights[near]))
