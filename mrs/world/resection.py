@@ -6,12 +6,13 @@ import numpy as np
 
 
 def resect(points_m: np.ndarray, keypoints_px: np.ndarray, weights: np.ndarray, K: np.ndarray,
-           *, rounds: int = 3, robust_px: np.ndarray | float = 10.0) -> tuple[np.ndarray, np.ndarray]:
+           *, rounds: int = 6, robust_px: np.ndarray | float = 10.0) -> tuple[np.ndarray, np.ndarray]:
     """Translations (T, 3) that put points (T, K, 3) onto keypoints (T, K, 2), full perspective.
 
     Each keypoint gives two equations linear in the translation, f (X + tx) = (u - cx) (Z + tz) and likewise for v
-    (the direct linear form of CLIFF's and HMR's weak-to-full conversion). Solved by least squares, reweighted
-    `rounds` times by Geman-McClure on the pixel residual with scale `robust_px` (T,) or a number.
+    (the direct linear form of CLIFF's and HMR's weak-to-full conversion). Solved `rounds` times by least squares,
+    reweighted by Geman-McClure on the pixel residual. Its scale halves from round to round down to `robust_px` (T,) or
+    a number, so that gross errors do not decide where the search starts (graduated non-convexity, Blake and Zisserman).
     Returns the translations and the mean residual in pixels (T,). Frames with too little weight give NaN.
     """
     ray = (keypoints_px - K[:2, 2]) / np.array([K[0, 0], K[1, 1]])
@@ -21,12 +22,12 @@ def resect(points_m: np.ndarray, keypoints_px: np.ndarray, weights: np.ndarray, 
     current = weights.copy()
     shift = np.full((len(points_m), 3), np.nan)
     error = np.full(points_m.shape[:2], np.nan)
-    for _ in range(rounds):
+    for wide in 2.0 ** np.maximum(np.arange(rounds)[::-1] - 1, 0):
         shift[enough] = _solve(points_m[enough], ray[enough], current[enough])
         placed = points_m + shift[:, None]
         with np.errstate(invalid="ignore", divide="ignore"):
             error = np.linalg.norm((placed[..., :2] / placed[..., 2:] - ray) * K[0, 0], axis=-1)
-            current = np.nan_to_num(weights * (robust**2 / (robust**2 + error**2)) ** 2)
+            current = np.nan_to_num(weights / (1 + (error / (wide * robust)) ** 2) ** 2)
         enough &= (current > 0).sum(1) >= 3
     total = weights.sum(1)
     mean = np.where(total > 0, np.nansum(np.where(use, error, 0) * weights, 1) / np.maximum(total, 1e-9), np.nan)
