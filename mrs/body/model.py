@@ -131,10 +131,15 @@ def load_body(name: str = BODY, detail: str = "low") -> Body:
     marks = _read(DATA / "landmarks.npz")
     return Body(
         name=name, template_m=mesh["v_template"].astype(float), shape_m=mesh["shapedirs"].astype(float),
-        weights=mesh["weights"].astype(float), faces=mesh["f"].astype(np.int64), rest_m=mesh["J"].astype(float),
+        weights=_shares(mesh["weights"]), faces=mesh["f"].astype(np.int64), rest_m=mesh["J"].astype(float),
         rest_shape_m=mesh["J_shapedirs"].astype(float), landmark_names=tuple(str(n) for n in marks["names"]),
-        joint_share=marks["joint_share"].astype(float), moment_m=marks["moment"].astype(float),
+        joint_share=_shares(marks["joint_share"]), moment_m=marks["moment"].astype(float),
         moment_shape_m=marks["moment_betas"].astype(float))
+
+
+def _shares(rows: np.ndarray) -> np.ndarray:
+    """Rows that sum to one to the last digit of a double, so that moving the body changes nothing else."""
+    return rows / rows.sum(-1, keepdims=True, dtype=float)
 
 
 def _read(path: Path):
