@@ -54,12 +54,12 @@ def full_mesh():
 def test_skinning_weights_are_shares():
     """Each vertex's weights are not negative and sum to one."""
     assert (BODY.weights >= 0).all()
-    np.testing.assert_allclose(BODY.weights.sum(1), 1, atol=1e-6)
+    np.testing.assert_allclose(BODY.weights.sum(1), 1, atol=1e-12)
 
 
 def test_landmark_shares_sum_to_one():
     """Moving all joints moves every landmark as much."""
-    np.testing.assert_allclose(BODY.joint_share.sum(1), 1, atol=1e-5)
+    np.testing.assert_allclose(BODY.joint_share.sum(1), 1, atol=1e-12)
 
 
 def test_faces_point_at_vertices_and_the_mesh_is_closed():
@@ -173,10 +173,10 @@ class TestKinematics:
         quats[:, 0] = rotations.matrix_to_quat(turn @ rotations.quat_to_matrix(quats[:, 0]))
         moved = BODY.motion(motion.times_s, motion.root_pos_m @ turn.T + shift, quats, motion.betas)
         np.testing.assert_allclose(moved.joints_m, motion.joints_m @ turn.T + shift, atol=1e-12)
-        np.testing.assert_allclose(BODY.vertices(moved), BODY.vertices(motion) @ turn.T + shift, atol=1e-5)
+        np.testing.assert_allclose(BODY.vertices(moved), BODY.vertices(motion) @ turn.T + shift, atol=1e-12)
         for keypoints in LANDMARK_SETS:
             np.testing.assert_allclose(BODY.keypoints(moved, keypoints),
-                                       BODY.keypoints(motion, keypoints) @ turn.T + shift, atol=1e-5)
+                                       BODY.keypoints(motion, keypoints) @ turn.T + shift, atol=1e-12)
 
 
 class TestSkinning:
@@ -215,7 +215,7 @@ class TestSkinning:
 def test_grounded_puts_the_lowest_vertex_at_zero():
     """A tilted, floating body is lowered or lifted as a whole."""
     motion = BODY.motion(np.arange(2) / 30, np.array([[0, 5.0, 0], [0, 6, 0]]), random_quats(2), some_betas(), grounded=True)
-    assert BODY.vertices(motion, [0])[..., 1].min() == pytest.approx(0, abs=1e-6)
+    assert BODY.vertices(motion, [0])[..., 1].min() == pytest.approx(0, abs=1e-9)
     np.testing.assert_allclose(motion.root_pos_m[1] - motion.root_pos_m[0], [0, 1, 0], atol=1e-12)
 
 
