@@ -42,7 +42,7 @@ def _without_side(name: str) -> str:
 
 def heights(boxes_px: np.ndarray) -> np.ndarray:
     """Return the diagonals (...,) of boxes (..., 4), at least one pixel: heights that in-plane turns leave alone."""
-    return np.maximum(np.linalg.norm(boxes_px[..., 2:] - boxes_px[..., :2], axis=-1), 1.0)
+    return np.maximum(np.hypot(boxes_px[..., 2] - boxes_px[..., 0], boxes_px[..., 3] - boxes_px[..., 1]), 1.0)
 
 
 def oks(a_px: np.ndarray, b_px: np.ndarray, heights_px: np.ndarray, sigma: np.ndarray, slack=0.0) -> np.ndarray:
@@ -63,13 +63,15 @@ def oks(a_px: np.ndarray, b_px: np.ndarray, heights_px: np.ndarray, sigma: np.nd
 def iou(a_px: np.ndarray, b_px: np.ndarray) -> np.ndarray:
     """Return intersection over union (...,) of boxes (..., 4) and (..., 4), axes broadcast; 0 for boxes apart."""
     width_height = np.minimum(a_px[..., 2:], b_px[..., 2:]) - np.maximum(a_px[..., :2], b_px[..., :2])
-    shared = np.maximum(width_height, 0.0).prod(-1)
+    width_height = np.maximum(width_height, 0.0)
+    shared = width_height[..., 0] * width_height[..., 1]
     union = _areas(a_px) + _areas(b_px) - shared
     return shared / np.maximum(union, 1e-9)
 
 
 def _areas(boxes_px: np.ndarray) -> np.ndarray:
-    return np.maximum(boxes_px[..., 2:] - boxes_px[..., :2], 0.0).prod(-1)
+    width_height = np.maximum(boxes_px[..., 2:] - boxes_px[..., :2], 0.0)
+    return width_height[..., 0] * width_height[..., 1]
 
 
 def distinct(keypoints_px, boxes_px, scores, sigma, flip, max_oks: float, max_iou: float = 0.8) -> np.ndarray:
