@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from mrs import rotations
 from mrs.body import load_body
+from mrs.body.landmark_ik import frame
 from mrs.motion import Motion
 from mrs.skeletons import BLAZEPOSE_33
 from mrs.tracks import Track
@@ -18,7 +21,8 @@ STANCE = 0.62
 def walker(times_s, *, speed_m_s=0.9, betas=None, heading_deg=0.0, start_m=(0.0, 0.0)) -> tuple[Motion, np.ndarray]:
     """Walk over flat ground along a straight line; return the world motion and contacts (T, 4), true or false.
 
-    Feet stand exactly still and flat in stance; the legs are solved in closed form from hip to ankle.
+    Feet stand exactly still and flat in stance; the legs are solved in closed form from hip to ankle. The path is a
+    function of time, so the same walk can be sampled at any times. Raises ValueError for strides the legs can't reach.
     """
     times_s = np.asarray(times_s, float)
     body = load_body()
@@ -70,7 +74,9 @@ def _leg(hips, ankles, thigh, shin):
     """Local hip and knee rotations that put the ankle in place, the knee ahead, in the vertical plane of the leg."""
     a, b = np.linalg.norm(thigh), np.linalg.norm(shin)
     line = ankles - hips
-    reach = np.minimum(np.linalg.norm(line, axis=-1), a + b - 1e-4)
+    reach = np.linalg.norm(line, axis=-1)
+    if reach.max() >= a + b:
+        raise ValueError(f"Expected strides within {a + b:.3f} m of the hips, but got {reach.max():.3f} m. Walk slower.")
     down = rotations.normalise(line)
     side = np.array([1.0, 0, 0]) - down * down[..., :1]
     ahead = np.cross(down, rotations.normalise(side))
@@ -80,24 +86,20 @@ def _leg(hips, ankles, thigh, shin):
 
     def turned(rest, towards):
         rest_ahead = np.array([0, 0, 1.0])
-        return _frames(towards, ahead) @ _frames(rest, rest_ahead).T
+        return frame(towards, ahead) @ frame(rest, rest_ahead).T
 
     hip = turned(thigh, thigh_to)
     return hip, np.swapaxes(hip, -1, -2) @ turned(shin, shin_to)
 
 
-def _frames(first, second):
-    from mrs.body.landmark_ik import frame
-
-    return frame(np.asarray(first, float), np.broadcast_to(second, np.shape(first)))
-
-
 def filmed(motion: Motion, *, distance_m=6.0, size_px=(1280, 720), fov_deg=50.0, height_m=1.2, noise=0.0,
            noise3d_m=0.0, dropout=0.0, seed=0, keypoints=BLAZEPOSE_33) -> tuple[Track, Motion]:
-    """Film a world motion with a level camera at -Z of its middle... facing it from the side (+X): a Track and the motion
-    with its camera. `noise` is in person heights."""
-    from dataclasses import replace
+    """Film a world motion by a level camera that stands `distance_m` to the +X side of its middle and looks along -X.
 
+    Returns the Track that a detector would give and the world motion with its camera. `noise` is the standard deviation
+    of keypoints in heights of the person (box diagonals), `noise3d_m` that of 3D landmarks in metres, `dropout` the share
+    of keypoints with confidence 0; the others have 0.95.
+    """
     rng = np.random.default_rng(seed)
     level = level_camera(size_px, fov_deg)
     middle = motion.root_pos_m.mean(0)

@@ -115,7 +115,7 @@ class TestFitBetas:
     """The person behind the landmarks."""
 
     def fit(self, betas, noise_m=0.0, weights=None, **kw):
-        marks = BODY.keypoints(walker(TIMES_S, betas=betas)[0], BLAZEPOSE_33)
+        marks = BODY.keypoints(walker(TIMES_S, betas=betas, speed_m_s=0.6)[0], BLAZEPOSE_33)
         marks = marks + noise_m * np.random.default_rng(0).normal(size=marks.shape)
         return ik.fit_betas(BODY, NAMES, marks, np.ones(marks.shape[:2]) if weights is None else weights, **kw)
 
