@@ -95,7 +95,8 @@ def _pair_costs(sides_px, share, heights_px, times_s) -> np.ndarray:
 
     First index: the frame two before is exchanged relative to the one before; second: this frame is. The cost is the
     mean over both sides of w d^2 / (d^2 + s^2) (Geman-McClure): d the distance to the place predicted at constant
-    velocity, s the noise of detection plus what acceleration may add within the step, w the confidence. What moves
+    velocity, s the noise of detection plus what acceleration may add within the step (so that after a gap nothing is
+    told), w the confidence. What moves
     the whole person alike (a shaking camera) is taken out of d first; it is the same for every exchange.
     """
     places, confidence = sides_px[..., :2], np.sqrt(sides_px[..., 2].clip(0, 1).prod(-1))
@@ -103,7 +104,6 @@ def _pair_costs(sides_px, share, heights_px, times_s) -> np.ndarray:
     velocity = _velocities(places, confidence, steps)
     spread = _NOISE + _ACCELERATION_PER_S2 * steps[:, None, None] ** 2
     weight = np.minimum(confidence[1:], confidence[:-1])
-    weight = weight * (steps <= _MAX_STEP_S)[:, None]
     predicted = [places[:-1] + v * steps[:, None, None, None] for v in velocity]
     shared = _shared_shift((places[1:] - predicted[0]).mean(2), weight * share)
     costs = np.zeros((*weight.shape, 2, 2))

@@ -18,7 +18,8 @@ _ACCELERATION_PER_S2 = np.array([6.0, 6.0, 4.0])
 _START_SPEED_PER_S = np.array([2.0, 2.0, 0.5])
 _SPEED_KEPT_S = np.array([2.0, 2.0, 0.3])
 _GATE = 16.0
-_POSE_CHANGE_PER_S = 0.5
+_POSE_NOISE, _POSE_CHANGE_PER_S = 0.04, 0.5
+_LOST_DISCOUNT_PER_S = 2.0
 _FLIPPED_WORTH = 0.8
 _LOW_WITHIN_S = 0.3
 
@@ -290,7 +291,7 @@ class _Linker:
         """Return how well people (n) and sightings (m) fit, (n, m); 0 for those that can't be one person.
 
         A person lost for a while may have changed pose, so the keypoints' tolerance grows with the time, and the
-        fit counts less, so that it does not take a sighting from someone who was never lost.
+        fit counts less among others, so that it takes no sighting from someone who was never lost.
         """
         fit = np.zeros((len(self.live), len(seen.scores)))
         near = np.nonzero(self.movers.distances(seen.measured) <= _GATE)
@@ -300,16 +301,16 @@ class _Linker:
         points, boxes = self._predicted(threads, near[0])
         found = seen.points_px[near[1]]
         unseen_s = time_s - np.array([t.seen_s for t in threads])
-        height, slack = similarity.heights(boxes), _POSE_CHANGE_PER_S * unseen_s
+        height, slack = similarity.heights(boxes), _POSE_NOISE + _POSE_CHANGE_PER_S * unseen_s
         pose = similarity.oks(points, found, height, self.sigma, slack)
         if (pose < _FLIPPED_WORTH).any():
             turned = similarity.oks(points, found[:, self.flip], height, self.sigma, slack)
             pose = np.maximum(pose, _FLIPPED_WORTH * turned)
         lost_s = np.where([t.missed for t in threads], unseen_s, 0.0)
-        value = (pose + similarity.iou(boxes, seen.boxes_px[near[1]])) / 2 / (1 + lost_s)
+        value = (pose + similarity.iou(boxes, seen.boxes_px[near[1]])) / 2
         lane = np.array([t.lane for t in threads])
         value += self.options.lane_bonus * ((lane == seen.lanes[near[1]]) & (lane >= 0))
-        fit[near] = np.where(value >= self.options.min_similarity, value, 0.0)
+        fit[near] = np.where(value >= self.options.min_similarity, value / (1 + _LOST_DISCOUNT_PER_S * lost_s), 0.0)
         return fit
 
     def _predicted(self, threads: list[_Thread], rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

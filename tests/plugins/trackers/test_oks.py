@@ -7,6 +7,7 @@ import pytest
 from mrs_plugins.trackers.oks import OksTracker
 
 from mrs import options
+from mrs.skeletons import COCO_17
 from mrs.tracks import Detections, People, Tracks
 from tests.stick_people import Clip, boxes_of, detect, walk
 
@@ -170,13 +171,29 @@ def test_a_wrong_lane_does_not_bind():
     """Where the detector's lanes change owner at the crossing, the ids do not follow them."""
     times = clock(4.0, 30)
     people = crossing(times)
-    late = times > 2.6
+    late = times > 2.2
     lanes = [np.where(late, 1, 0), np.where(late, 0, 1)]
     tracks = link(detect(times, people, lanes=lanes), undo_swaps=False)
     assert len(tracks) == 2
     for track in tracks.people:
         owner = min(people, key=lambda p: abs(p[0][0, 0, 0] - track.keypoints_px[0, 0, 0]))
         same_points(track, owner[0][np.isin(times, track.times_s[track.seen])])
+
+
+def test_who_was_lost_takes_nothing_from_who_was_never_lost():
+    """A person who steps halfway to where a neighbour vanished is still that person."""
+    times = clock(2.0, 30)
+    gone, stays = walk(times, 640.0), walk(times, 640 + np.where(times < 1.6, 60.0, 30.0))
+    tracks = link(detect(times, [gone, stays], seen=[times < 1, times >= 0]), undo_swaps=False)
+    same_points(max(tracks.people, key=len), stays[0])
+
+
+def test_exchanged_sides_do_not_break_a_track():
+    """Left and right exchanged in every other frame still look like the same person."""
+    times = clock(1.0, 30)
+    points, metric = walk(times, 640.0, facing_rad=0.0)
+    points[::2] = points[::2][:, COCO_17.flip]
+    assert [len(t) for t in link(detect(times, [(points, metric)]), min_similarity=0.8).people] == [30]
 
 
 def test_a_quarter_turn_of_the_detections_turns_the_tracks():
