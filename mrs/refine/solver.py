@@ -25,7 +25,7 @@ class Scales:
     """Scales and weights of the objective, in physical units; 0 switches a term off where it is a weight."""
 
     reprojection: float = 0.02
-    reprojection_rho: float = 8.0
+    reprojection_rho: float | None = 8.0
     pose_deg: float = 15.0
     pose_weight: float = 1.0
     acceleration_m_s2: float = 15.0
@@ -103,21 +103,24 @@ class Problem:
         self.depth_basis = self._basis(across * float(0.4 / self.depth) ** 2, smooth)
 
     def _basis(self, data: float, smooth: float) -> torch.Tensor:
-        """S (T, T) with S S^T the inverse of the typical curvature along time."""
-        step = self.window.step
+        """S (T, T) with S S^T the inverse of the typical curvature along time.
+
+        In double precision: at 240 frames a second the two parts differ by more digits than a float has.
+        """
+        like, step = self.window.step, self.window.step.double()
         curvature = torch.diag(data * step)
         if len(step) > 2:
             rows = torch.arange(len(step) - 2, device=step.device)
             d2 = torch.zeros(len(step) - 2, len(step), dtype=step.dtype, device=step.device)
             for column in range(3):
-                d2[rows, rows + column] = self.inverse_dt2[:, column]
+                d2[rows, rows + column] = self.inverse_dt2[:, column].double()
             curvature = curvature + smooth * d2.T @ (step[1:-1, None] * d2)
         if self.window.held:
             held = torch.arange(self.window.held)
             curvature[held, held] += self.scales.hold
         factor = torch.linalg.cholesky(curvature)
         eye = torch.eye(len(step), dtype=step.dtype, device=step.device)
-        basis = torch.linalg.solve_triangular(factor, eye, upper=False).T
+        basis = torch.linalg.solve_triangular(factor, eye, upper=False).T.to(like)
         return torch.where(basis.abs() > 1e-6 * basis.abs().max(), basis, torch.zeros_like(basis)).contiguous()
 
     def _allowed_acceleration(self):
@@ -196,9 +199,8 @@ class Problem:
             return float(total.detach()), torch.cat([g.flatten() for g in gradients]).double().cpu().numpy()
 
         start = np.concatenate([np.zeros(sum(sizes[:2])), *([self.betas0.double().cpu().numpy()] if free_betas else [])])
-        with _quick_floats():
-            found = minimize(cost, start, jac=True, method="L-BFGS-B",
-                             options={"maxiter": iterations, "maxcor": 10, "ftol": 1e-5, "gtol": 1e-6})
+        found = minimize(cost, start, jac=True, method="L-BFGS-B",
+                         options={"maxiter": iterations, "maxcor": 10, "ftol": 1e-5, "gtol": 1e-6})
         with torch.no_grad():
             free = unpack(found.x)
             turned, root = self.state(*free[:2])
@@ -207,13 +209,20 @@ class Problem:
 
 
 @contextmanager
-def _quick_floats():
-    """Keep SciPy's threads from fighting torch's for the cores, and count denormals, which cost 5x, as zero."""
+def one_quick_thread():
+    """Run on one thread, and count denormals, which cost 5x, as zero.
+
+    The tensors are small: a second thread gains little on a quiet machine and waits 20x longer at its barriers on a
+    busy one.
+    """
+    threads = torch.get_num_threads()
     torch.set_flush_denormal(True)
+    torch.set_num_threads(1)
     try:
         with threadpool_limits(1, user_api="blas"):
             yield
     finally:
+        torch.set_num_threads(threads)
         torch.set_flush_denormal(False)
 
 
