@@ -1,0 +1,234 @@
+"""Time the sfv refinement: 1,000 frames, twice the frames, twice the people, and against plain optimisers.
+
+    python -m benchmarks.refine_speed [--frames N] [--repeat N] [--no-baseline] [--json] [--check]
+
+A synthetic walker is filmed with the errors of real detectors (benchmarks/synthetic.py), lifted, and refined as
+`mrs run` does. The baseline minimises the objective of one window of 300 frames, the same terms from the same start, over
+plain variables (6D rotations and the root, no basis in time): Adam at the best of three rates, and L-BFGS; counted are
+the steps and seconds until they reach the value that 25 iterations of the solver reach.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+
+from benchmarks import _common, clips
+
+SECONDS_A_THOUSAND = 10.0
+TWICE = 2.1
+RATES = (0.003, 0.01, 0.03)
+MOST_STEPS = 3000
+WINDOW = 300
+
+
+def main() -> None:
+    """Print the times, the two growth ratios and what the plain optimisers need."""
+    parser = _common.parser(__doc__)
+    parser.add_argument("--frames", type=int, default=1000, help="frames of the shorter clip (default: 1000)")
+    parser.add_argument("--repeat", type=int, default=3, help="measure each this often, take the best (default: 3)")
+    parser.add_argument("--no-baseline", action="store_true", help="leave out the plain optimisers")
+    args = parser.parse_args()
+    report = _common.begin("Refinement speed", args, ("numpy", "torch", "scipy"))
+    times = _common.in_fresh_process(growth, args.frames, args.repeat, args.cores)
+    one, longer, people = (min(times[name]) for name in ("one", "twice the frames", "two people"))
+    report.table(("refined", "frames", "s (best)", "s (all)", "ms a frame and person"),
+                 [(name, count, best, ", ".join(f"{t:.2f}" for t in times[name]), 1e3 * best / count)
+                  for name, count, best in (("one", args.frames, one), ("twice the frames", 2 * args.frames, longer),
+                                            ("two people", 2 * args.frames, people))])
+    report.at_most("1,000 frames of one person", one * 1000 / args.frames, SECONDS_A_THOUSAND, "s")
+    report.at_most("twice the frames", longer / one, TWICE, "x")
+    report.at_most("two people", people / one, TWICE, "x")
+    if not args.no_baseline:
+        _against_baseline(report, args.cores)
+    report.finish(args)
+
+
+def growth(frames: int, repeat: int, cores: int) -> dict[str, list[float]]:
+    """Return seconds to refine one clip, one of twice the length, and two people, in turn, `repeat` times each."""
+    from mrs import world
+
+    smoother = _ready(cores)
+    short, long, other = filmed_walk(frames), filmed_walk(2 * frames), filmed_walk(frames, seed=1)
+    smoother.smooth(None, short[0].at(slice(0, 100)), _part(short[1], 100))
+    jobs = {"one": [short], "twice the frames": [long], "two people": [short, other]}
+    times: dict[str, list[float]] = {name: [] for name in jobs}
+    for _ in range(repeat):
+        for name, people in jobs.items():
+            start = time.perf_counter()
+            world.settle([smoother.smooth(None, track, lifted) for track, lifted in people])
+            times[name].append(time.perf_counter() - start)
+    return times
+
+
+def _ready(cores: int):
+    import torch
+
+    from mrs import plugins
+
+    torch.set_num_threads(cores)
+    smoother = plugins.load().make("smoother", "sfv")
+    smoother.progress = lambda done, total: None
+    return smoother
+
+
+def filmed_walk(frames: int, seed: int = 0):
+    """Film a walker who goes 7 m forth and back; return the track and the lifted motion in the world."""
+    from benchmarks import synthetic
+    from mrs import plugins, world
+    from mrs.body import load_body
+    from tests.walker import walker
+
+    once, _ = walker(np.arange(240) / 30)
+    rows = clips.forth_and_back(frames, 240)
+    motion = load_body().motion(np.arange(frames) / 30, once.root_pos_m[rows], once.local_quat_wxyz[rows], once.betas)
+    track, truth = synthetic.film(motion, seed)
+    lifted = plugins.load().make("lifter", "blazepose3d").lift(SimpleNamespace(camera=truth.camera), track)
+    return track, world.to_world(lifted)
+
+
+def _part(motion, count: int):
+    names = ("times_s", "root_pos_m", "local_quat_wxyz", "joints_m", "contacts", "confidence")
+    return replace(motion, **{name: getattr(motion, name)[:count] for name in names})
+
+
+def _against_baseline(report: _common.Report, cores: int) -> None:
+    found = _common.in_fresh_process(baseline, cores)
+    ours = found["solver"]
+    rows = [(name, row["steps"] if row["reached"] else f"> {row['steps']}", row["seconds"], row["steps"] / ours["steps"],
+             row["seconds"] / ours["seconds"], row["value"] / ours["value"]) for name, row in found.items()]
+    report.table(("to reach the same objective", "evaluations", "s", "evaluations / solver", "s / solver",
+                  "value / solver"), rows)
+    adam = min((row for name, row in found.items() if name.startswith("adam")),
+               key=lambda row: (not row["reached"], row["steps"]))
+    report.notes.append(f"The solver took {ours['iterations']} iterations with {ours['steps']} evaluations of the objective and "
+                        f"its gradient; the best Adam {'' if adam['reached'] else 'more than '}{adam['steps']}.")
+
+
+def baseline(cores: int) -> dict[str, dict]:
+    """Minimise one window's objective by the solver and by plain optimisers; count evaluations and seconds."""
+    from mrs.refine import solver
+
+    smoother = _ready(cores)
+    track, lifted = filmed_walk(WINDOW)
+    windows = []
+
+    class Kept(solver.Problem):
+        def __init__(self, *arguments):
+            super().__init__(*arguments)
+            windows.append(arguments)
+
+    from mrs.refine import sfv
+
+    sfv.Problem = Kept
+    smoother.smooth(None, track, lifted)
+    sfv.Problem = solver.Problem
+    problem = solver.Problem(*windows[-1])
+    found = {"solver": _solver(problem, smoother.options.iterations)}
+    plain = _without_bases(problem)
+    wanted = found["solver"]["value"]
+    for rate in RATES:
+        found[f"adam, rate {rate}"] = _adam(plain, rate, wanted)
+    found["plain L-BFGS"] = _lbfgs(plain, wanted)
+    return found
+
+
+def _solver(problem, iterations: int) -> dict:
+    from unittest import mock
+
+    import scipy.optimize
+
+    results = []
+
+    def kept(*arguments, **named):
+        results.append(scipy.optimize.minimize(*arguments, **named))
+        return results[-1]
+
+    with mock.patch("mrs.refine.solver.minimize", kept):
+        start = time.perf_counter()
+        problem.solve(iterations)
+        seconds = time.perf_counter() - start
+    return {"steps": results[0].nfev, "iterations": results[0].nit, "seconds": seconds, "value": float(results[0].fun),
+            "reached": True}
+
+
+def _without_bases(problem):
+    """The same problem with variables that know nothing of time: each frame's 6D rotations and root on their own."""
+    import copy
+
+    import torch
+
+    plain = copy.copy(problem)
+    one = torch.eye(len(problem.window.times))
+    plain.turn_basis = plain.across_basis = plain.depth_basis = one
+    return plain
+
+
+def _start(problem):
+    import torch
+
+    return (torch.zeros_like(problem.sixd0).requires_grad_(), torch.zeros_like(problem.window.root).requires_grad_())
+
+
+def _cost(problem, u_turn, u_root):
+    w = problem.window
+    return sum(problem.terms(u_turn, u_root, problem.betas0, w.turned, w.root).values())
+
+
+def _adam(problem, rate: float, wanted: float) -> dict:
+    """Step until the objective is as low as `wanted`, or MOST_STEPS times."""
+    import torch
+
+    free = _start(problem)
+    optimiser = torch.optim.Adam(free, rate)
+    start = time.perf_counter()
+    for step in range(1, MOST_STEPS + 1):
+        optimiser.zero_grad()
+        value = _cost(problem, *free)
+        if float(value.detach()) <= wanted:
+            break
+        value.backward()
+        optimiser.step()
+    return {"steps": step, "seconds": time.perf_counter() - start, "value": float(value.detach()),
+            "reached": float(value.detach()) <= wanted}
+
+
+def _lbfgs(problem, wanted: float) -> dict:
+    """Run SciPy's L-BFGS, as the solver does, until the objective is as low as `wanted`."""
+    import torch
+    from scipy.optimize import minimize
+
+    count, lowest = 0, np.inf
+
+    class Reached(Exception):
+        pass
+
+    def cost(flat):
+        nonlocal count, lowest
+        count += 1
+        u_turn, u_root = _start(problem)
+        with torch.no_grad():
+            u_turn.copy_(torch.as_tensor(flat[: u_turn.numel()]).view_as(u_turn))
+            u_root.copy_(torch.as_tensor(flat[u_turn.numel():]).view_as(u_root))
+        value = _cost(problem, u_turn, u_root)
+        gradient = torch.autograd.grad(value, (u_turn, u_root))
+        lowest = min(lowest, float(value.detach()))
+        if lowest <= wanted:
+            raise Reached
+        return float(value.detach()), torch.cat([g.flatten() for g in gradient]).double().numpy()
+
+    size = sum(part.numel() for part in _start(problem))
+    start = time.perf_counter()
+    try:
+        minimize(cost, np.zeros(size), jac=True, method="L-BFGS-B",
+                 options={"maxiter": MOST_STEPS, "maxfun": MOST_STEPS, "maxcor": 10, "ftol": 0, "gtol": 0})
+    except Reached:
+        pass
+    return {"steps": count, "seconds": time.perf_counter() - start, "value": lowest, "reached": lowest <= wanted}
+
+
+if __name__ == "__main__":
+    main()
