@@ -1,7 +1,7 @@
 """The `sfv` refinement of one person's whole clip, in overlapping windows.
 
 Stages: every window without contacts; contacts and ground from that; every
-window with them. A window holds the last frames of the one before, so that the path has no seam.
+window with them. Windows overlap, and each goes on from the one before, so that the path has no seam.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from mrs.world.contact import contact_probabilities
 from mrs.world.ground import SOLES, ground_height, sole_points
 
 HELD = 6
+OVERLAP_S = 0.5
 KEYPOINT_WEIGHT = {"eye": 0.15, "mouth": 0.15, "ear": 0.5, "nose": 0.5, "pinky": 0.3, "index": 0.4, "thumb": 0.3,
                    "hip": 0.5, "heel": 1.0}
 
@@ -145,25 +146,53 @@ class _Tensors:
 
 
 def _sweep(tensors: _Tensors, betas, scales: Scales, plan: Plan, iterations: int, progress):
-    """Solve window after window; each holds the last HELD frames of what is already done."""
-    frames = len(tensors.all.times)
-    turned, root = tensors.all.turned.clone(), tensors.all.root.clone()
+    """Solve window after window.
+
+    Over the overlap a window starts from what is done, faded into its own start, and its result is faded in again: no
+    kink to solve and no seam to see. The first HELD frames of it are held.
+    """
+    clip = tensors.all
+    overlap = _overlap(plan, clip.step)
+    turned, root = clip.turned, clip.root
     sums: dict[str, float] = {}
-    start = 0
-    while True:
-        end = min(start + plan.window_frames, frames)
-        if frames - end < plan.overlap_frames:
-            end = frames
+    start = done = 0
+    while done < len(clip.times):
+        end = min(start + plan.window_frames, len(clip.times))
+        if len(clip.times) - end < overlap:
+            end = len(clip.times)
         rows = slice(start, end)
-        window = replace(tensors.all.at(rows), turned=turned[rows], root=root[rows], held=HELD if start else 0)
-        problem = Problem(window, tensors.body, tensors.soles, betas, scales)
-        turned[rows], root[rows], _, last = problem.solve(iterations)
+        fade = _fade(clip.times[rows], done - start)
+        now = turned[rows], root[rows]
+        begin = _mixed(now, (clip.turned[rows], clip.root[rows]), fade)
+        window = replace(clip.at(rows), turned=begin[0], root=begin[1], held=HELD if start else 0)
+        *solved, _, last = Problem(window, tensors.body, tensors.soles, betas, scales).solve(iterations)
+        turned, root = turned.clone(), root.clone()
+        turned[rows], root[rows] = _mixed(now, solved, fade)
         for name, value in last.items():
             sums[name] = sums.get(name, 0.0) + value
         progress(end)
-        if end == frames:
-            return tensors.with_state(turned, root), sums
-        start = end - plan.overlap_frames - HELD
+        start, done = end - overlap - HELD, end
+    return tensors.with_state(turned, root), sums
+
+
+def _overlap(plan: Plan, step: torch.Tensor) -> int:
+    """Frames that two windows share: the plan's, OVERLAP_S at least, half a window at most."""
+    wanted = max(plan.overlap_frames, round(OVERLAP_S * 30 / float(step.mean())))
+    return min(wanted, plan.window_frames // 2)
+
+
+def _fade(times: torch.Tensor, done: int) -> torch.Tensor:
+    """Share (T,) of the new: 0 in the held frames, rising smoothly over the `done` frames, then 1."""
+    if done <= HELD:
+        return torch.ones_like(times)
+    share = ((times - times[HELD - 1]) / (times[done - 1] - times[HELD - 1])).clamp(0, 1)
+    return share**2 * (3 - 2 * share)
+
+
+def _mixed(old, new, share: torch.Tensor):
+    """Rotations and root between two near states."""
+    turned = torch.lerp(old[0], new[0], share[:, None, None, None])
+    return sixd_to_matrix(torch.cat([turned[..., 0], turned[..., 1]], -1)), torch.lerp(old[1], new[1], share[:, None])
 
 
 def frame_steps(times_s: np.ndarray) -> np.ndarray:
