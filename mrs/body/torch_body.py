@@ -67,17 +67,21 @@ class TorchBody:
                 turned[joint] = value
         return torch.stack(turned, -3)
 
-    def joints(self, root: torch.Tensor, turned: torch.Tensor, betas: torch.Tensor) -> torch.Tensor:
-        """Joints (..., 24, 3) from the pelvis (..., 3), global rotations (..., 24, 3, 3) and betas (10,)."""
+    def joints(self, root: torch.Tensor, turned: torch.Tensor, betas: torch.Tensor, carriers=None) -> torch.Tensor:
+        """Joints (..., 24, 3) from the pelvis (..., 3), global rotations (..., 24, 3, 3) and betas (10,).
+
+        `carriers` are the parents' rotations (..., 23, 3, 3) where the caller has them already.
+        """
         bones = self.bones + self.bones_shape @ betas
-        moved = (turned[..., self.parents, :, :] @ bones[..., None])[..., 0]
-        return root[..., None, :] + self.ancestors @ moved
+        carriers = turned.index_select(-3, self.parents) if carriers is None else carriers
+        moved = (carriers * bones[:, None, :]).sum(-1)
+        return root[..., None, :] + (moved.transpose(-1, -2) @ self.ancestors.T).transpose(-1, -2)
 
     def keypoints(self, joints: torch.Tensor, turned: torch.Tensor, betas: torch.Tensor) -> torch.Tensor:
         """Landmarks (..., K, 3) on the moving body, exact under linear blend skinning."""
         moments = self.moments + self.moments_shape @ betas
         flat = turned.transpose(-2, -3).reshape(*turned.shape[:-3], 3, 72)
-        return self.share @ joints + (flat @ moments.reshape(-1, 72).T).transpose(-1, -2)
+        return (joints.transpose(-1, -2) @ self.share.T + flat @ moments.reshape(-1, 72).T).transpose(-1, -2)
 
     def vertices(self, joints: torch.Tensor, turned: torch.Tensor, betas: torch.Tensor) -> torch.Tensor:
         """Skinned vertices (..., V, 3)."""

@@ -15,7 +15,7 @@ from mrs.body import load_body
 from mrs.body.torch_body import TorchBody, sixd_to_matrix
 from mrs.motion import Motion
 from mrs.refine import terms
-from mrs.refine.solver import Problem, Scales, Window, difference_weights
+from mrs.refine.solver import Problem, Scales, Window, difference_weights, one_quick_thread
 from mrs.tracks import Track
 from mrs.world.contact import contact_probabilities
 from mrs.world.ground import SOLES, ground_height, sole_points
@@ -30,8 +30,8 @@ KEYPOINT_WEIGHT = {"eye": 0.15, "mouth": 0.15, "ear": 0.5, "nose": 0.5, "pinky":
 class Plan:
     """How much work to do."""
 
-    iterations: int = 25
-    contact_iterations: int = 40
+    iterations: int = 40
+    contact_iterations: int = 30
     start_s: float = 0.1
     window_frames: int = 300
     overlap_frames: int = 40
@@ -40,12 +40,17 @@ class Plan:
 def refine(track: Track, motion: Motion, scales: Scales, plan: Plan, *, device: str = "cpu",
            progress=lambda done, total: None) -> tuple[Motion, dict]:
     """Refine a world motion against its track; return it and a report of every term."""
+    with one_quick_thread():
+        return _refine(track, motion, scales, plan, device, progress)
+
+
+def _refine(track, motion, scales, plan, device, progress):
     body = load_body(motion.body)
     tensors = _Tensors(body, track, motion, device).smoothed(plan.start_s)
     betas = tensors.betas
     total = 2 * len(track)
     tensors = tensors.with_seen_acceleration(betas)
-    tensors, first = _sweep(tensors, betas, scales, plan, plan.iterations, lambda d: progress(d, total))
+    tensors, first = _sweep(tensors, betas, replace(scales, reprojection_rho=None), plan, plan.iterations, lambda d: progress(d, total))
     smooth = tensors.motion(motion, betas)
     soles = sole_points(smooth)
     contacts = contact_probabilities(soles, track.times_s, motion.camera, _foot_evidence(track))

@@ -25,7 +25,7 @@ class Scales:
     """Scales and weights of the objective, in physical units; 0 switches a term off where it is a weight."""
 
     reprojection: float = 0.02
-    reprojection_rho: float | None = 8.0
+    reprojection_rho: float | None = 20.0
     pose_deg: float = 15.0
     pose_weight: float = 1.0
     acceleration_m_s2: float = 15.0
@@ -142,16 +142,16 @@ class Problem:
         """Every term by name; their sum is the objective."""
         w, s = self.window, self.scales
         turned, root = self.state(u_turn, u_root)
-        joints = self.body.joints(root, turned, betas)
+        carriers = turned.index_select(1, self.body.parents)
+        joints = self.body.joints(root, turned, betas, carriers)
         marks = self.body.keypoints(joints, turned, betas) @ w.R.T + w.t
         projected = marks[..., :2] / marks[..., 2:].clamp_min(0.05) * torch.stack([w.K[0, 0], w.K[1, 1]]) + w.K[:2, 2]
-        local = torch.cat([turned[:, :1], turned[:, self.body.parents].transpose(-1, -2) @ turned[:, 1:]], 1)
         out = {
             "reprojection": terms.reprojection(projected, w.observed, w.weights, w.height, w.step,
                                                scale=s.reprojection, rho=s.reprojection_rho),
             "pose": s.pose_weight * terms.pose_pull(turned, w.initial, w.pull, w.step,
                                                     scale_rad=s.pose_deg * torch.pi / 180),
-            "limits": terms.limits(local, w.step, scale=s.limit),
+            "limits": terms.limits(turned, carriers, w.step, scale=s.limit),
             "shape": terms.shape_prior(betas, self.betas0, scale=s.betas),
         }
         if len(w.times) > 2:

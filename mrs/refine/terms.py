@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import torch
 
+KNEE = 2.0
+
 
 def geman_mcclure(square: torch.Tensor, rho: float) -> torch.Tensor:
     """rho^2 r^2 / (r^2 + rho^2), from r^2: quadratic near zero, at most rho^2."""
@@ -27,13 +29,15 @@ def huber(square: torch.Tensor, knee: float = 1.0) -> torch.Tensor:
     return torch.where(big, 2 * knee * root - knee**2, square)
 
 
-def reprojection(projected_px, observed_px, weights, height_px, step, *, scale: float, rho: float):
-    """sum_tk step_t w_tk GM(|pi(X_tk) - x_tk| / (scale h_t), rho): perspective, in units of person height.
+def reprojection(projected_px, observed_px, weights, height_px, step, *, scale: float, rho: float | None):
+    """sum_tk step_t w_tk rho(|pi(X_tk) - x_tk| / (scale h_t)): perspective, in units of person height.
 
-    projected_px, observed_px (T, K, 2); weights (T, K); height_px (T,).
+    rho is Geman-McClure, which lets gross errors go, or with `rho` None Huber with its knee at KNEE, which never lets
+    a body leave its evidence. projected_px, observed_px (T, K, 2); weights (T, K); height_px (T,).
     """
     square = ((projected_px - observed_px) ** 2).sum(-1) / (scale * height_px[:, None]) ** 2
-    return (step[:, None] * weights * geman_mcclure(square, rho)).sum()
+    loss = huber(square, KNEE) if rho is None else geman_mcclure(square, rho)
+    return (step[:, None] * weights * loss).sum()
 
 
 def pose_pull(turned, initial, weights, step, *, scale_rad: float):
@@ -85,21 +89,26 @@ def second_difference(values, inverse_dt2):
     return _SecondDifference.apply(values, inverse_dt2)
 
 
-def limits(local, step, *, scale: float):
+def limits(turned, carriers, step, *, scale: float):
     """Joint limits: one-sided squares on hinges' wrong sides and on the cosine of each joint's swing range.
 
-    local (T, 24, 3, 3). Knees flex towards -Z of the rest pose and elbows towards +Z; a bent hinge does not move
-    sideways. Every other joint may turn by RANGE_DEG at most.
+    turned (T, 24, 3, 3) and their parents' carriers (T, 23, 3, 3), global. Knees flex towards -Z of the rest pose and
+    elbows towards +Z; a bent hinge does not move sideways. Every other joint may turn by RANGE_DEG at most.
     """
     relu = torch.nn.functional.relu
-    knees = -torch.stack([local[:, 4, :, 1], local[:, 5, :, 1]], 1)
-    elbows = torch.stack([local[:, 18, :, 0], -local[:, 19, :, 0]], 1)
     slack = 0.1
-    wrong = relu(knees[..., 2] - slack) ** 2 + relu(-elbows[..., 2] - slack) ** 2
-    sideways = relu(knees[..., 0].abs() - 0.25) ** 2 + relu(elbows[..., 1].abs() - 0.35) ** 2
-    cosine = (local.diagonal(dim1=-2, dim2=-1).sum(-1) - 1) / 2
-    beyond = relu(_RANGE_COS.to(local) - cosine) ** 2
-    return (step[:, None] * (wrong + sideways)).sum() / scale**2 + (step[:, None] * beyond).sum() / scale**2
+    knees = [_bone_seen_from_parent(turned, carriers, joint, axis=1, sign=-1.0) for joint in (4, 5)]
+    elbows = [_bone_seen_from_parent(turned, carriers, joint, axis=0, sign=sign) for joint, sign in ((18, 1.0), (19, -1.0))]
+    out = sum((step * (relu(k[:, 2] - slack) ** 2 + relu(k[:, 0].abs() - 0.25) ** 2)).sum() for k in knees)
+    out = out + sum((step * (relu(-e[:, 2] - slack) ** 2 + relu(e[:, 1].abs() - 0.35) ** 2)).sum() for e in elbows)
+    cosine = ((turned[:, 1:] * carriers).sum((-1, -2)) - 1) / 2
+    beyond = relu(_RANGE_COS.to(turned)[1:] - cosine) ** 2
+    return (out + (step[:, None] * beyond).sum()) / scale**2
+
+
+def _bone_seen_from_parent(turned, carriers, joint: int, axis: int, sign: float):
+    """Direction (T, 3) of the bone along one axis of the rest pose, in the axes of the joint's parent."""
+    return sign * (carriers[:, joint - 1] * turned[:, joint, :, axis, None]).sum(1)
 
 
 RANGE_DEG = {
