@@ -1,0 +1,117 @@
+"""`mrs eval`: measure results against the truth."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+
+@click.group("eval")
+def command():
+    """Measure motions against the ground truth."""
+
+
+@command.command("motion")
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PRED... TRUTH")
+@click.option("--frame", default="auto", show_default=True, type=click.Choice(["auto", "camera", "heading", "world"]),
+              help="Axes for poses, root orientation and acceleration: each motion's camera, worlds after one turn about "
+                   "the vertical, or worlds as they are. auto: camera where all have one, else heading.")
+@click.option("--from-start", is_flag=True, help="Count each file's time from its own first frame.")
+@click.option("--explain", is_flag=True, help="Say what each measure is.")
+@click.option("--plugin", "extra", multiple=True, metavar="FILE_OR_MODULE", help="Load this plugin too (repeatable).")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def motion(files: tuple[Path, ...], frame: str, from_start: bool, explain: bool, extra: tuple[str, ...], as_json: bool):
+    """Compare one or more motions with the ground truth, which is the last file.
+
+    Reads motion.npz, lifted.npz, BVH, DeepMimic (.txt, .json), what importer plugins read, or the folder of a run with
+    one person. All are measured at the truth's frames within the interval they share; others are resampled.
+    """
+    from mrs import plugins
+    from mrs.errors import UsageError
+    from mrs.metrics.compare import compare
+    from mrs.reading import read_motion
+
+    if len(files) < 2:
+        raise UsageError("Expected one or more predictions and then the ground truth, but got one file. "
+                         "Type: mrs eval motion PRED... TRUTH")
+    registry = plugins.load(extra)
+    motions = [read_motion(path, registry) for path in files]
+    if from_start:
+        motions = [replace(m, times_s=m.times_s - m.times_s[0]) for m in motions]
+    found = compare(motions[:-1], motions[-1], frame)
+    click.echo(json.dumps(_facts(files, motions, found), indent=1) if as_json
+               else _text(files, motions, found, explain))
+
+
+def _facts(files, motions, found) -> dict:
+    """Return everything as JSON-able values."""
+    from mrs.metrics.compare import MEASURES
+
+    return {
+        "frame": found.frame, "frames": len(found.times_s),
+        "interval_s": [float(found.times_s[0]), float(found.times_s[-1])],
+        "units": {name: unit for name, (_, unit, _) in MEASURES.items()},
+        "ground_truth": {**_file_facts(files[-1], motions[-1], found), "measures": found.truth},
+        "predictions": [{**_file_facts(path, m, found), "measures": measures}
+                        for path, m, measures in zip(files, motions, found.predictions, strict=False)],
+    }
+
+
+def _file_facts(path: Path, motion, found) -> dict:
+    from mrs.metrics.compare import has_times
+
+    return {"path": str(path), "frames": len(motion), "fps": motion.fps, "frame": motion.frame,
+            "first_s": float(motion.times_s[0]), "last_s": float(motion.times_s[-1]),
+            "resampled": not has_times(motion, found.times_s)}
+
+
+def _text(files, motions, found, explain: bool) -> str:
+    """Lay out the measures as a table under a few lines on what was compared."""
+    from mrs.metrics.compare import MEASURES
+
+    names = [*labels([str(path) for path in files[:-1]]), "truth"]
+    lines = [f"{name}: {_described(_file_facts(path, m, found))}" for name, path, m in zip(names, files, motions, strict=True)]
+    start_s, end_s = found.times_s[[0, -1]]
+    lines += [f"compared at {len(found.times_s)} frames of the truth, {start_s:.3f} to {end_s:.3f} s", _AXES[found.frame], ""]
+    columns = [*found.predictions, found.truth]
+    rows = [["", "unit", *names]]
+    rows += [[title, unit, *(_shown(column[name]) for column in columns)] for name, (title, unit, _) in MEASURES.items()]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = [cell.ljust(w) if i < 2 else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True))]
+        lines.append("  ".join(cells).rstrip())
+    if explain:
+        lines += ["", *(f"{title}: {text} ({unit})" for title, unit, text in MEASURES.values())]
+    return "\n".join(lines)
+
+
+_AXES = {"camera": "poses compared in each motion's own camera",
+         "heading": "poses compared after one turn of the world about the vertical", "world": "poses compared in the world"}
+
+
+def _described(facts: dict) -> str:
+    rate = f"{facts['fps']:.6g} fps" if facts["frames"] > 1 else "one frame"
+    notes = [", resampled"] if facts["resampled"] else []
+    notes += [", moved from its camera's frame onto the ground"] if facts["frame"] == "camera" else []
+    return f"{facts['path']}, {facts['frames']} frames, {rate}, {facts['first_s']:.3f} to {facts['last_s']:.3f} s{''.join(notes)}"
+
+
+def _shown(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
+
+
+def labels(paths: list[str]) -> list[str]:
+    """Shorten paths to the parts in which they differ; a single path to its name."""
+    parts = [Path(p).parts for p in paths]
+    if len(set(parts)) < 2:
+        return [p[-1] for p in parts]
+    head = tail = 0
+    shortest = min(map(len, parts))
+    while head < shortest - 1 and len({p[head] for p in parts}) == 1:
+        head += 1
+    while tail < shortest - 1 - head and len({p[-1 - tail] for p in parts}) == 1:
+        tail += 1
+    return ["/".join(p[head: len(p) - tail]) for p in parts]
