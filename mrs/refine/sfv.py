@@ -76,7 +76,7 @@ class _Tensors:
         turned = torch.as_tensor(body.global_rotations(motion.local_quat_wxyz), **kind)
         weights = np.array([_keypoint_weight(n) for n in track.keypoints.names]) * track.keypoints_px[..., 2] ** 2
         self.all = Window(
-            times=torch.as_tensor(track.times_s, **kind), step=torch.as_tensor(frame_steps(track.times_s), **kind),
+            times=torch.as_tensor(track.times_s, dtype=torch.float64, device=device), step=torch.as_tensor(frame_steps(track.times_s), **kind),
             observed=torch.as_tensor(track.keypoints_px[..., :2], **kind), weights=torch.as_tensor(weights, **kind),
             height=torch.as_tensor(_smooth_heights(track), **kind), turned=turned, initial=turned,
             root=torch.as_tensor(motion.root_pos_m, **kind), pull=torch.as_tensor(motion.confidence**2, **kind),
@@ -95,7 +95,7 @@ class _Tensors:
         for rows in torch.arange(len(times)).split(256):
             low = max(int(torch.searchsorted(times, times[rows[0]] - 4 * sigma_s)), 0)
             high = int(torch.searchsorted(times, times[rows[-1]] + 4 * sigma_s)) + 1
-            kernel = torch.exp(-((times[rows, None] - times[None, low:high]) ** 2) / (2 * sigma_s**2))
+            kernel = torch.exp(-((times[rows, None] - times[None, low:high]) ** 2) / (2 * sigma_s**2)).to(sure)
             weights = kernel[..., None] * sure[None, low:high]
             mean = torch.einsum("tsj,sjab->tjab", weights / weights.sum(1, keepdim=True), self.all.turned[low:high])
             turned[rows] = sixd_to_matrix(torch.cat([mean[..., 0], mean[..., 1]], -1))
@@ -117,7 +117,7 @@ class _Tensors:
 
     def with_ground(self, contacts: np.ndarray, ground_m: float) -> _Tensors:
         """The same clip with contacts and a ground."""
-        like = self.all.times
+        like = self.all.root
         return self._replace(contacts=torch.as_tensor(contacts).to(like), ground=torch.tensor(ground_m).to(like))
 
     def with_seen_acceleration(self, betas: torch.Tensor) -> _Tensors:
@@ -131,7 +131,7 @@ class _Tensors:
         ray = ray / ray.norm(dim=-1, keepdim=True).clamp_min(1e-6)
         seen = torch.zeros_like(w.pull)
         if len(w.times) > 2:
-            a = terms.second_difference(joints, difference_weights(w.times[1:] - w.times[:-1])[0])
+            a = terms.second_difference(joints, difference_weights((w.times[1:] - w.times[:-1]).to(joints))[0])
             seen[1:-1] = (a - (a * ray[1:-1]).sum(-1, keepdim=True) * ray[1:-1]).norm(dim=-1)
         reach = round(0.07 * 30 / float(w.step.mean()))
         seen = torch.nn.functional.max_pool1d(seen.T[None], 2 * reach + 1, 1, reach)[0].T
@@ -166,7 +166,7 @@ def _sweep(tensors: _Tensors, betas, scales: Scales, plan: Plan, iterations: int
         if len(clip.times) - end < overlap:
             end = len(clip.times)
         rows = slice(start, end)
-        fade = _fade(clip.times[rows], done - start)
+        fade = _fade(clip.times[rows], done - start).to(root)
         now = turned[rows], root[rows]
         begin = _mixed(now, (clip.turned[rows], clip.root[rows]), fade)
         window = replace(clip.at(rows), turned=begin[0], root=begin[1], held=HELD if start else 0)

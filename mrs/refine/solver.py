@@ -47,7 +47,7 @@ class Scales:
 class Window:
     """What is known of T frames, as tensors on one device.
 
-    times (T,), step (T,) time a frame stands for over 1/30 s, observed (T, K, 2) px, weights (T, K), height (T,) px,
+    times (T,) in double precision, step (T,) time a frame stands for over 1/30 s, observed (T, K, 2) px, weights (T, K), height (T,) px,
     turned (T, 24, 3, 3) and root (T, 3) the start in the world, pull (T, 24) reliability of the start,
     K (3, 3), R (3, 3), t (3,) the camera; contacts (T, 4) and ground () or None; held: how many leading frames
     are the end of the previous window and stay.
@@ -88,7 +88,7 @@ class Problem:
         self.window, self.body, self.soles, self.scales = window, body, soles, scales
         self.betas0 = betas
         frames = len(window.times)
-        self.between = (window.times[1:] - window.times[:-1]).clamp_min(1e-6)
+        self.between = (window.times[1:] - window.times[:-1]).clamp_min(1e-6).to(window.root)
         self.inverse_dt2, self.middle_s = difference_weights(self.between)
         self.sixd0 = torch.cat([window.turned[..., 0], window.turned[..., 1]], -1).reshape(frames, -1)
         camera = window.root @ window.R.T + window.t
