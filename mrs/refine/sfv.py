@@ -221,7 +221,7 @@ def _smooth_heights(track: Track) -> np.ndarray:
     """Person heights (T,) in pixels, steadied over about half a second and carried over unseen frames."""
     from scipy.ndimage import gaussian_filter1d
 
-    seen = track.seen
+    seen = track.seen if track.seen.any() else np.ones(len(track), bool)
     heights = np.interp(track.times_s, track.times_s[seen], track.heights_px()[seen])
     rate = (len(track) - 1) / max(track.times_s[-1] - track.times_s[0], 1e-6)
     return gaussian_filter1d(heights, max(0.2 * rate, 0.1), mode="nearest")
