@@ -228,13 +228,16 @@ def _smooth_heights(track: Track) -> np.ndarray:
 
 
 def _foot_evidence(track: Track) -> np.ndarray:
-    """How well heels and toes (T, 4) were seen; ankles stand in for keypoint sets without feet."""
+    """How well heels and toes (T, 4) were seen about a tenth of a second around; ankles stand in where a set has no feet."""
+    from scipy.ndimage import maximum_filter1d
+
     names = track.keypoints.names
     columns = []
     for side in ("left", "right"):
         for options in (("heel", "ankle"), ("foot_index", "big_toe", "ankle")):
             known = [f"{side}_{o}" for o in options if f"{side}_{o}" in names]
             columns.append(track.keypoints_px[:, names.index(known[0]), 2] if known else np.zeros(len(track)))
-    return np.minimum(1.0, 2 * np.stack(columns, -1))
+    reach = _odd(0.1 * 30 / frame_steps(track.times_s).mean())
+    return maximum_filter1d(np.minimum(1.0, 2 * np.stack(columns, -1)), reach, axis=0)
 
 
