@@ -130,18 +130,21 @@ class PersonFinder:
         self._input = self._session.get_inputs()[0].name
         self._side_px = side_px
 
-    def find(self, rgb: np.ndarray, score_threshold: float, turns: Iterable[int] = (0,)) -> list[Find]:
-        """Find people in a picture (H, W, 3) uint8, best first, looking at it at some quarter turns."""
-        small, scale = self._shrink(rgb)
-        found = [f for turn in turns for f in self._find_turned(small, scale, turn, score_threshold)]
+    def find(self, rgb: np.ndarray, score_threshold: float, views: Iterable[View]) -> list[Find]:
+        """Find people in a picture (H, W, 3) uint8 from some views of it, best first."""
+        found = []
+        for view in views:
+            small, scale = self._shrink(rgb, round(self._side_px * view.enlarged))
+            found += self._find_turned(small, scale, view.turn, score_threshold)
         return sorted(found, key=lambda f: -f.score)
 
-    def _shrink(self, rgb: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Bring the picture's long side to the network's; return it and the factors (x, y) back."""
+    @staticmethod
+    def _shrink(rgb: np.ndarray, side_px: int) -> tuple[np.ndarray, np.ndarray]:
+        """Bring the picture's long side to `side_px`; return it and the factors (x, y) back."""
         import cv2
 
         height, width = rgb.shape[:2]
-        factor = self._side_px / max(height, width)
+        factor = side_px / max(height, width)
         size = (max(round(width * factor), 1), max(round(height * factor), 1))
         method = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
         small = cv2.resize(halve(rgb, max(int(-math.log2(factor)), 0)), size, interpolation=method)
@@ -158,6 +161,14 @@ class PersonFinder:
         points[:, :, :2] *= (image.shape[2], image.shape[1])
         points[:, :, :2] = _turn_back(points[:, :, :2], turn, width, height) * scale
         return [Find(p, float(s), turn) for p, s in zip(points, people[:, 55], strict=True)]
+
+
+@dataclass(frozen=True)
+class View:
+    """How a picture is shown to MoveNet: turned by quarter turns, and larger than usual."""
+
+    turn: int = 0
+    enlarged: float = 1.0
 
 
 @dataclass(frozen=True)

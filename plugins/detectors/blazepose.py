@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import os
 from collections.abc import Iterable, Iterator
 
@@ -65,12 +64,15 @@ class BlazePose:
 
     def set_state(self, state: dict[str, np.ndarray]) -> None:
         """Set what the next call of :meth:`detect` with a first row above 0 goes on from."""
-        self._state = dict(state) or None
+        self._state, self._lanes = dict(state) or None, None
 
     @property
     def runs(self) -> dict[str, int]:
-        """How often each network ran so far: `pose` (BlazePose), `look` (heavy second looks), `find` (MoveNet)."""
-        return dict(self._lanes.runs) if self._lanes is not None else {"pose": 0, "look": 0, "find": 0}
+        """How often each network ran so far.
+
+        `pose` BlazePose, `look` its heavy kind for second looks, `find` MoveNet, `find_large` it at 1.5 times the size.
+        """
+        return dict(self._lanes.runs) if self._lanes is not None else {}
 
     def _threads(self) -> int:
         return self.options.threads or os.cpu_count() or 1
@@ -81,14 +83,13 @@ class BlazePose:
 
         # On two cores a second thread gains a fifth for one crop, but the decoder and MoveNet need that core.
         threads = min(self._threads(), 4)
-        pose = PoseNet(self.options.model, threads if self.options.model == "heavy" else max(threads // 2, 1), self.device)
+        threads = threads if self.options.model == "heavy" else max(threads // 2, 1)
+        pose = PoseNet(self.options.model, threads, self.device)
         finder = PersonFinder(self.options.find_side_px, 1, self.device)
-
-        @functools.cache
-        def expert():
-            return pose if self.options.model == "heavy" else PoseNet("heavy", 1, self.device)
-
-        return Lanes(self.options, pose, finder, expert, pool)
+        if self.options.model == "heavy":
+            return Lanes(self.options, pose, finder, lambda: pose, pool)
+        expert = pool.submit(PoseNet, "heavy", 1, self.device)
+        return Lanes(self.options, pose, finder, expert.result, pool)
 
 
 def _people(seen: list[tuple[int, object]]):
