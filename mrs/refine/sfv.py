@@ -15,6 +15,7 @@ from mrs.body import load_body
 from mrs.body.torch_body import TorchBody, sixd_to_matrix
 from mrs.motion import Motion
 from mrs.refine import terms
+from mrs.refine.footlock import lock_feet
 from mrs.refine.solver import Problem, Scales, Window, difference_weights, one_quick_thread
 from mrs.tracks import Track
 from mrs.world.contact import contact_probabilities
@@ -35,6 +36,7 @@ class Plan:
     start_s: float = 0.1
     window_frames: int = 300
     overlap_frames: int = 40
+    foot_lock: str = "auto"
 
 
 def refine(track: Track, motion: Motion, scales: Scales, plan: Plan, *, device: str = "cpu",
@@ -50,7 +52,8 @@ def _refine(track, motion, scales, plan, device, progress):
     betas = tensors.betas
     total = 2 * len(track)
     tensors = tensors.with_seen_acceleration(betas)
-    tensors, first = _sweep(tensors, betas, replace(scales, reprojection_rho=None), plan, plan.iterations, lambda d: progress(d, total))
+    faithful = replace(scales, reprojection_rho=None)
+    tensors, first = _sweep(tensors, betas, faithful, plan, plan.iterations, lambda d: progress(d, total))
     smooth = tensors.motion(motion, betas)
     soles = sole_points(smooth)
     contacts = contact_probabilities(soles, track.times_s, motion.camera, _foot_evidence(track))
@@ -59,8 +62,8 @@ def _refine(track, motion, scales, plan, device, progress):
     tensors = tensors.with_ground(contacts, ground)
     tensors, second = _sweep(tensors, betas, scales, plan, plan.contact_iterations,
                              lambda d: progress(len(track) + d, total))
-    refined = replace(tensors.motion(motion, betas), contacts=contacts)
-    return refined, {"terms_before_contact": first, "terms": second, "ground_m": ground}
+    refined, locked = lock_feet(replace(tensors.motion(motion, betas), contacts=contacts), ground, plan.foot_lock)
+    return refined, {"terms_before_contact": first, "terms": second, "ground_m": ground, "foot_lock": locked}
 
 
 class _Tensors:

@@ -28,9 +28,9 @@ class Scales:
     reprojection_rho: float | None = 20.0
     pose_deg: float = 15.0
     pose_weight: float = 1.0
-    acceleration_m_s2: float = 15.0
+    acceleration_m_s2: float = 25.0
     jerk_m_s3: float = 800.0
-    seen_share: float = 0.8
+    seen_share: float = 1.0
     spin_rad_s2: float = 60.0
     limit: float = 0.1
     betas: float = 0.5
@@ -92,7 +92,8 @@ class Problem:
         self.inverse_dt2, self.middle_s = difference_weights(self.between)
         self.sixd0 = torch.cat([window.turned[..., 0], window.turned[..., 1]], -1).reshape(frames, -1)
         camera = window.root @ window.R.T + window.t
-        self.depth = camera[:, 2].clamp_min(0.2).mean()
+        self.distance0 = camera[:, 2].clamp_min(0.2)
+        self.depth = self.distance0.mean()
         self.ray0 = _to_ray(camera, self.depth)
         self.allowed = self._allowed_acceleration()
         self.turn_basis = self._basis(150.0, 12 * (0.3 / scales.acceleration_m_s2) ** 2)
@@ -155,7 +156,7 @@ class Problem:
             "shape": terms.shape_prior(betas, self.betas0, scale=s.betas),
         }
         if len(w.times) > 2:
-            felt = terms.second_difference(joints, self.inverse_dt2)
+            felt = terms.second_difference(joints, self.inverse_dt2) * self._per_distance(root)
             out["acceleration"] = terms.acceleration(felt, w.step, scale_m_s2=self.allowed[1:-1])
             out["spin"] = terms.spin(turned, self.inverse_dt2, w.step, scale_rad_s2=s.spin_rad_s2)
         if len(w.times) > 3:
@@ -166,6 +167,13 @@ class Problem:
             gap = ((root - root0)[: w.held] ** 2).sum() + ((turned - turned0)[: w.held] ** 2).sum()
             out["held"] = s.hold * gap
         return out
+
+    def _per_distance(self, root) -> torch.Tensor:
+        """Distance at the start over distance now, (T-2, 1, 1).
+
+        Smoothness in metres alone would draw everybody towards the camera, where the same picture moves less.
+        """
+        return (self.distance0 / (root @ self.window.R.T + self.window.t)[:, 2].clamp_min(0.2))[1:-1, None, None]
 
     def _ground_terms(self, joints, turned, betas) -> dict[str, torch.Tensor]:
         w, s = self.window, self.scales
