@@ -22,7 +22,7 @@ class BlazePose:
     class Options:
         """Options of the blazepose detector."""
 
-        model: str = mrs.option("full", "BlazePose network: heavy is steadier and three times slower.",
+        model: str = mrs.option("full", "BlazePose network: full asks heavy where it is in doubt; heavy alone is 3x slower.",
                                 choices=("full", "heavy"))
         max_people: int = mrs.option(6, "Follow at most this many people at once.", min=1, max=32)
         score_threshold: float = mrs.option(0.2, "Start following people MoveNet scores at least this.", min=0, max=1)
