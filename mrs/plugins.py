@@ -28,6 +28,7 @@ BUILTINS = (
     "mrs_plugins.trackers.oks",
     "mrs_plugins.lifters.blazepose3d",
     "mrs_plugins.smoothers.sfv",
+    "mrs_plugins.smoothers.sfv_2018",
     "mrs_plugins.smoothers.filters",
     "mrs_plugins.renderers.overlay",
     "mrs_plugins.exporters.bvh",
