@@ -64,13 +64,14 @@ def measure(model: str, frames: list) -> dict[str, float]:
     lanes = [lane for number in sorted({int(n) for p in people for n in p.lanes})
              for lane in runs_of(people, number, times)]
     seen = sum(len(p) for p in people)
+    seconds = sum(t[-1] - t[0] for t, _, _ in lanes)
     return {
         "ms a person and frame": 1e3 * elapsed / max(seen, 1),
         "people seen": seen,
         "jitter 2D %": 100 * _median([jitter(k[:, :, :2] / height(k), k[:, :, 2]) for _, k, _ in lanes]),
         "jitter 3D mm": 1e3 * _median([jitter(m, k[:, :, 2]) for _, k, m in lanes]),
         "bone change mm": 1e3 * _median([bone_change(m) for _, _, m in lanes]),
-        "exchanges a s": sum(exchanges(k).sum() for _, k, _ in lanes) / max(sum(t[-1] - t[0] for t, _, _ in lanes), 1e-9),
+        "exchanges a s": sum(exchanges(k).sum() for _, k, _ in lanes) / max(seconds, 1e-9),
     }
 
 

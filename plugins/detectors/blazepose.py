@@ -22,12 +22,12 @@ class BlazePose:
     class Options:
         """Options of the blazepose detector."""
 
-        model: str = mrs.option("full", "BlazePose network: full asks heavy where it is in doubt; heavy alone is 3x slower.",
+        model: str = mrs.option("full", "BlazePose network; full asks heavy in doubt, heavy alone is slower.",
                                 choices=("full", "heavy"))
         max_people: int = mrs.option(6, "Follow at most this many people at once.", min=1, max=32)
         score_threshold: float = mrs.option(0.2, "Start following people MoveNet scores at least this.", min=0, max=1)
         find_every_s: float = mrs.option(0.3, "Look for new people this often, in seconds.", min=0)
-        find_side_px: int = mrs.option(384, "Long side of the picture MoveNet sees; 512 or more for small people.",
+        find_side_px: int = mrs.option(384, "Long side of the picture MoveNet sees; 512 up for small people.",
                                        min=64, max=2048)
         rotated_look: str = mrs.option("auto", "Look at turned pictures for lying and inverted people.",
                                        choices=("auto", "always", "never"))
