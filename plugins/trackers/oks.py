@@ -46,6 +46,8 @@ class OksTracker:
         duplicate_oks: float = mrs.option(0.75, "Of two people in a frame more alike than this, keep one.",
                                           min=0, max=1)
         max_lost_s: float = mrs.option(1.0, "Who is back within this time is the same person.", min=0)
+        rejoin_heights: float = mrs.option(1.0, "Who is back in time and no further away than this many body heights is "
+                                           "the same person in whatever pose; 0: never.", min=0)
         min_seen_s: float = mrs.option(0.4, "Leave out people seen for less time in all.", min=0)
         min_score: float = mrs.option(0.3, "Leave out people whose median score is lower.", min=0, max=1)
         undo_swaps: bool = mrs.option(True, "Put left and right back where the detector exchanged them.")
@@ -56,6 +58,7 @@ class OksTracker:
 
         shown_s = _durations(detections.times_s)
         threads = _Linker(self.options, detections.keypoints, self.progress).run(detections)
+        threads = _join_ends(threads, detections, self.options.max_lost_s, self.options.rejoin_heights)
         kept = [t for t in threads if self._worth(t, shown_s)]
         left_out = [t for t in threads if not self._worth(t, shown_s)]
         made = sorted((self._track(t, detections) for t in kept), key=lambda pair: _precedence(pair[0]))
@@ -338,6 +341,45 @@ def _assign(fit: np.ndarray) -> list[tuple[int, int]]:
 
         rows, columns = linear_sum_assignment(fit, maximize=True)
     return [(int(a), int(b)) for a, b in zip(rows, columns, strict=True) if possible[a, b]]
+
+
+def _join_ends(threads: list[_Thread], detections, max_lost_s: float, within_heights: float) -> list[_Thread]:
+    """Join a thread that ends to one that begins soon after, near by and of like size, whatever the pose has become.
+
+    A tumble looks like nobody the tracker knew; nearness in place and time still tells who it was.
+    """
+    if within_heights <= 0:
+        return threads
+    threads = sorted(threads, key=lambda t: t.rows[0])
+    starts_s = detections.times_s[[t.rows[0] for t in threads]] if threads else np.zeros(0)
+    pairs = []
+    for i, before in enumerate(threads):
+        end_s = detections.times_s[before.rows[-1]]
+        for j in range(*np.searchsorted(starts_s, [end_s, end_s + max_lost_s], side="right")):
+            apart = _ends_apart(before, threads[j], detections.people)
+            if apart <= within_heights:
+                pairs.append((apart, i, j))
+    heads, taken = {}, set()
+    for _, i, j in sorted(pairs):
+        if i not in taken and j not in heads:
+            taken.add(i)
+            heads[j] = i
+    for j in sorted(heads, reverse=True):
+        first, second = threads[heads[j]], threads[j]
+        first.rows, first.picks, first.scores = (first.rows + second.rows, first.picks + second.picks,
+                                                 first.scores + second.scores)
+    return [t for j, t in enumerate(threads) if j not in heads]
+
+
+def _ends_apart(before: _Thread, after: _Thread, people) -> float:
+    """Distance in mean heights from where one thread ends to where the next begins; infinite where sizes differ much."""
+    last = people[before.rows[-1]].boxes_px[before.picks[-1]]
+    first = people[after.rows[0]].boxes_px[after.picks[0]]
+    old, new = similarity.heights(np.stack([last, first]))
+    if max(old, new) > 1.8 * min(old, new):
+        return np.inf
+    between = (last[:2] + last[2:] - first[:2] - first[2:]) / 2
+    return float(np.linalg.norm(between) / ((old + new) / 2))
 
 
 @mrs.hookimpl

@@ -353,3 +353,15 @@ def test_cost_is_linear_in_frames():
     seconds(50)
     short = min(seconds(500), seconds(500))
     assert seconds(2000) < 8 * short
+
+
+@pytest.mark.parametrize("step_px, persons", [(60.0, 1), (900.0, 2)])
+def test_who_is_back_near_by_upside_down_is_the_same_person(step_px, persons):
+    """After 0.3 s out of sight and half a somersault a body near by is the same one; a body far away is another."""
+    times = clock(3.0, 30)
+    person = walk(times, 300.0)
+    points, rest = person[0].copy(), person[1:]
+    after = times >= 1.5
+    middle = points[after][..., :2].mean(1, keepdims=True)
+    points[after, :, :2] = 2 * middle - points[after, :, :2] + [step_px, 0]
+    assert len(link(detect(times, [(points, *rest)], seen=[(times < 1.2) | after]))) == persons
