@@ -103,7 +103,7 @@ def to_theta(motion: Motion, crops: Crops) -> np.ndarray:
     pixel = pelvis[:, :2] / depth * focal + camera.K[:2, 2]
     scale = camera.focal_px * crops.sigma[:, None] / (HALF_PX * depth)
     quats = motion.local_quat_wxyz.copy()
-    quats[:, 0] = rotations.matrix_to_quat(camera.R @ rotations.quat_to_matrix(quats[:, 0]))
+    quats[:, 0] = rotations.matrix_to_quat(_to_crop_axes(camera, crops) @ rotations.quat_to_matrix(quats[:, 0]))
     pose = rotations.quat_to_axis_angle(quats).reshape(len(motion), 72)
     betas = np.broadcast_to(motion.betas, (len(motion), 10))
     return np.concatenate([scale, crops.to_crop(pixel) / scale, pose, betas], 1)
@@ -121,10 +121,21 @@ def to_motion(theta: np.ndarray, crops: Crops, motion: Motion) -> Motion:
     focal = np.array([camera.K[0, 0], camera.K[1, 1]])
     pelvis = np.concatenate([(pixel - camera.K[:2, 2]) / focal, np.ones_like(depth)], 1) * depth
     local = rotations.axis_angle_to_matrix(theta[:, 3:75].reshape(-1, 24, 3))
-    local[:, 0] = camera.R.T @ local[:, 0]
+    local[:, 0] = np.swapaxes(_to_crop_axes(camera, crops), -1, -2) @ local[:, 0]
     quats = rotations.align_hemispheres(rotations.matrix_to_quat(local))
     betas, root = theta[:, 75:].mean(0), camera.to_world(pelvis)
     return replace(motion, root_pos_m=root, local_quat_wxyz=quats, betas=betas, joints_m=body.joints(root, quats, betas))
+
+
+def _to_crop_axes(camera: Camera, crops: Crops) -> np.ndarray:
+    """Rotations (N, 3, 3) from the world to a camera that looks at the middle of the crop.
+
+    A regressor that sees the crop alone takes the person for one straight ahead: at the edge of a wide picture that
+    turns the body by the angle of the ray. Bodies enter and leave the crops through this rotation.
+    """
+    pixel = crops.to_source(np.zeros_like(crops.start_px))
+    ray = np.concatenate([(pixel - camera.K[:2, 2]) / [camera.K[0, 0], camera.K[1, 1]], np.ones((len(pixel), 1))], 1)
+    return rotations.quat_to_matrix(rotations.between(ray, np.array([0, 0, 1.0]))) @ camera.R
 
 
 class Problem:

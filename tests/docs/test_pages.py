@@ -30,3 +30,12 @@ def test_every_embedded_file_has_its_checksum_on_its_card():
         card = (ROOT / "mrs" / "data" / folder / "README.md").read_text()
         for path in sorted((ROOT / "mrs" / "data" / folder).glob("*.[no][pn][zn]*")):
             assert hashlib.sha256(path.read_bytes()).hexdigest() in card, path.name
+
+
+def test_measures_page_names_every_measure_with_its_unit():
+    """docs/metrics.md has the row that the code has for each measure."""
+    from mrs.metrics.compare import MEASURES
+
+    page = (ROOT / "docs" / "metrics.md").read_text()
+    for name, (_, unit, text) in MEASURES.items():
+        assert f"| `{name}` | {unit} | {text.replace('|', chr(92) + '|')} |" in page
