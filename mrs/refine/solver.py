@@ -31,6 +31,7 @@ class Scales:
     acceleration_m_s2: float = 25.0
     jerk_m_s3: float = 800.0
     seen_share: float = 1.0
+    seen_most_m_s2: float = 80.0
     spin_rad_s2: float = 60.0
     limit: float = 0.1
     betas: float = 0.5
@@ -130,7 +131,7 @@ class Problem:
         base = self.scales.acceleration_m_s2
         if seen is None:
             return torch.full_like(self.window.pull, base)
-        return (base**2 + (self.scales.seen_share * seen) ** 2).sqrt()
+        return (base**2 + (self.scales.seen_share * seen).clamp_max(self.scales.seen_most_m_s2) ** 2).sqrt()
 
     def state(self, u_turn, u_root):
         """Variables to global rotations (T, 24, 3, 3) and root (T, 3) in the world."""

@@ -61,3 +61,15 @@ def test_soles_are_heel_and_toe_of_left_and_right():
     assert (soles[:, 0, 0] > soles[:, 2, 0]).all()
     left, right = standing[:, 0], standing[:, 2]
     assert (soles[left, 1, 2] > soles[left, 0, 2] + 0.1).all() and (soles[right, 3, 2] > soles[right, 2, 2] + 0.1).all()
+
+
+def test_a_landing_too_quick_for_contacts_still_lowers_the_ground():
+    """Somebody who touches only a roof and then comes down 2 m lower stands on the lower ground."""
+    motion, _ = walker(np.arange(90) / 30)
+    drop = np.zeros((90, 3))
+    drop[60:, 1] = -2.0
+    contacts = motion.contacts.copy()
+    contacts[60:] = 0
+    fallen = replace(motion, root_pos_m=motion.root_pos_m + drop, joints_m=motion.joints_m + drop[:, None],
+                     contacts=contacts)
+    assert ground_height([fallen]) == pytest.approx(-2.0, abs=0.05)
