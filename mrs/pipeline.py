@@ -139,8 +139,7 @@ class Pipeline:
         """Say what was seen instead of people, and what to try."""
         told = tracks.history[-1] if tracks.history else {}
         if told.get("left_out"):
-            return (f"Expected people in {self.video.path}, but whoever was seen was seen too briefly or too badly (the longest "
-                    f"for {told['longest_left_out_s']:.2f} s). Try --set tracker.min_seen_s=0.1 or --set tracker.min_score=0.1.")
+            return _too_little(self.video.path, told)
         threshold = getattr(self.plan.steps["detector"].plugin.options, "score_threshold", None)
         lower = f"--set detector.score_threshold={threshold / 2:g}, " if threshold else ""
         return (f"Expected people in {self.video.path}, but nobody was found in {len(tracks.frame_ids)} frames. "
@@ -283,7 +282,8 @@ class Pipeline:
             if first is None:
                 raise PluginError(f"Expected {step.label} to yield a frame for each of {count}, but it yielded none.")
             size_px = first.shape[1], first.shape[0]
-            write_video(self.folder.path(name), _counted(first, pictures, update), self.video.times_s, size_px)
+            with self.folder.writing(name) as path:
+                write_video(path, _counted(first, pictures, update), self.video.times_s, size_px)
         self.folder.record(name, inputs, time.monotonic() - start, frames=count)
 
     def stop(self, status: str, error: Exception | None) -> str:
@@ -297,7 +297,8 @@ class Pipeline:
             self.folder.save()
         except MrsError:
             log.info("run.json could not be updated")
-        rows = detecting.saved_rows(self.folder.hidden / "detect") if self.at.startswith("detector") else 0
+        detecting_now = self.at.startswith(("detector", "tracker"))
+        rows = detecting.saved_rows(self.folder.hidden / "detect") if detecting_now else 0
         kept = [f"{rows} detected frames"] if rows else []
         kept += report["outputs"]
         return f"Stopped at {self.at}. Kept in {self.folder.root}: {', '.join(kept) or 'nothing yet'}."
@@ -385,6 +386,16 @@ class Pipeline:
 
     def _all_warnings(self) -> list[str]:
         return list(dict.fromkeys([*self.video.warnings, *self.warnings]))
+
+
+def _too_little(path: Path, told: dict[str, Any]) -> str:
+    """Say how briefly the longest seen person was seen, and which option lets that person in, where one does."""
+    frames, longest_s, needed = told.get("most_frames_left_out"), told["longest_left_out_s"], told.get("least_frames", 1)
+    if frames is not None and frames < needed:
+        return (f"Expected people in {path} in at least {needed} frames, but whoever was seen was seen in {frames} at most. "
+                "Choose a longer part of the video, or one in which people are larger.")
+    return (f"Expected people in {path}, but whoever was seen was seen too briefly or too badly (the longest for "
+            f"{longest_s:.2f} s). Try --set tracker.min_seen_s={0.5 * longest_s:.2g} or --set tracker.min_score=0.1.")
 
 
 def _counted(first: np.ndarray, rest, update):

@@ -339,6 +339,15 @@ def test_nobody_is_exit_five_with_what_to_try(video, tmp_path):
     assert len(Tracks.load(tmp_path / "o/tracks.npz")) == 0
 
 
+@pytest.mark.parametrize("frames, words", [(3, "in at least 4 frames, but whoever was seen was seen in 3 at most"),
+                                           (9, "0.30 s). Try --set tracker.min_seen_s=0.15 ")])
+def test_brief_people_are_told_what_lets_them_in(frames, words):
+    """The advice is an option that helps; where too few frames are left for any option, it says so."""
+    told = {"longest_left_out_s": frames / 30, "most_frames_left_out": frames, "least_frames": 4}
+    assert words in pipeline._too_little(Path("v.mp4"), told)
+    assert ("Try" in pipeline._too_little(Path("v.mp4"), told)) == (frames == 9)
+
+
 def test_one_person_of_two(video, tmp_path):
     """--person takes ids, and refuses those that are not there."""
     assert list(go(video, tmp_path / "o", person="2")["persons"]) == ["02"]

@@ -66,6 +66,7 @@ class OksTracker:
             "stage": "tracker", "plugin": self.name, "version": mrs.__version__, "options": asdict(self.options),
             "left_out": len(left_out),
             "longest_left_out_s": max((float(shown_s[t.rows].sum()) for t in left_out), default=0.0),
+            "most_frames_left_out": max((len(t.rows) for t in left_out), default=0), "least_frames": MIN_FRAMES,
             "swapped_frames": {str(number): swapped for number, (_, swapped) in enumerate(made, 1)},
         }
         people = tuple(replace(track, person=number) for number, (track, _) in enumerate(made, 1))

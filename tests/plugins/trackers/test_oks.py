@@ -243,6 +243,7 @@ def test_a_person_of_three_frames_is_left_out_and_named_in_the_history(fps):
     assert len(tracks) == 0
     assert tracks.history[-1]["left_out"] == 1
     assert tracks.history[-1]["longest_left_out_s"] == pytest.approx(3 / fps)
+    assert (tracks.history[-1]["most_frames_left_out"], tracks.history[-1]["least_frames"]) == (3, 4)
 
 
 def test_weak_people_are_left_out_and_low_scores_bridge_gaps():
