@@ -154,12 +154,15 @@ def _stream(video, detector, found, seen: Seen, parts: Parts, resumable: bool, u
 
 @contextmanager
 def _between_frames():
-    """Turn the first Ctrl-C into an event to be looked at between frames; the second one interrupts at once."""
+    """Turn the first Ctrl-C into an event to be looked at between frames; the second one interrupts at once.
+
+    Where the process ignores Ctrl-C (a shell script's background job does), it still does.
+    """
     event = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
+    before = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or before == signal.SIG_IGN:
         yield event
         return
-    before = signal.getsignal(signal.SIGINT)
 
     def note(number, stack):
         if event.is_set() or not callable(before):

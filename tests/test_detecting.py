@@ -1,3 +1,6 @@
+import os
+import signal
+
 import numpy as np
 import pytest
 
@@ -106,3 +109,15 @@ def test_a_generator_without_a_keypoint_set_is_refused(tmp_path):
     odd.keypoints = None
     with pytest.raises(PluginError, match="class attribute"):
         detecting.detect(Clip(), odd, Parts(tmp_path, "k"), lambda done, total=None, found=None: None)
+
+
+def test_an_ignored_interrupt_stays_ignored():
+    """A process that was told to ignore Ctrl-C, as a script's background job is, detects to the end."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with detecting._between_frames() as interrupted:
+            os.kill(os.getpid(), signal.SIGINT)
+            assert not interrupted.is_set()
+        assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
