@@ -19,6 +19,10 @@ def _offer_plugins() -> None:
 if __name__ == "__main__":
     sys.path.insert(0, str(ROOT))
     _offer_plugins()
-    from mrs.cli import main
-
+    try:
+        from mrs.cli import main
+    except ModuleNotFoundError as error:
+        print(f"Error: mrs needs {error.name}, which is not installed. Type: {sys.executable} -m pip install {ROOT}",
+              file=sys.stderr)
+        sys.exit(4)
     main()

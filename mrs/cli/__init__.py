@@ -89,6 +89,9 @@ def _guarded(arguments: list[str]) -> int:
     try:
         result = cli.main(arguments, prog_name="mrs", standalone_mode=False)
         return result if isinstance(result, int) else 0
+    except click.exceptions.NoArgsIsHelpError as error:
+        _say(error.format_message())
+        return error.exit_code
     except click.ClickException as error:
         if isinstance(error, click.UsageError) and error.ctx is not None:
             click.echo(error.ctx.get_usage(), err=True)
