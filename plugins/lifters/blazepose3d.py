@@ -19,12 +19,14 @@ class BlazePose3D:
 
     def lift(self, video, track):
         """Return a Motion in the camera frame; frames without evidence are interpolated with confidence 0."""
-        from mrs.body import load_body
         from mrs.body import landmark_ik as ik
+        from mrs.body import load_body
 
         points = self._evidence(track)
         body = load_body()
         seen = track.seen
+        if not seen.any():
+            raise self._unplaced(track)
         weights = np.where(seen[:, None], track.keypoints_px[..., 2], 0.0)
         names = track.keypoints.names
         stature = None if self.options.stature_m is None else (self.options.stature_m, 0.005)
@@ -34,9 +36,7 @@ class BlazePose3D:
         root = self._root(body, track, turned, betas, weights, video.camera)
         placed = seen & np.isfinite(root).all(1)
         if not placed.any():
-            raise mrs.InputError(
-                f"Expected person {track.person} to be seen well enough to be placed in at least one frame, but it is "
-                "not. Try another --person, or lower --set lifter.min_confidence.")
+            raise self._unplaced(track)
         quats, root = _fill(track.times_s, quats, root, placed)
         confidence = _joint_confidence(track, placed)
         return body.motion(track.times_s, root, quats, betas, confidence=confidence, frame="camera",
@@ -48,7 +48,17 @@ class BlazePose3D:
             raise mrs.InputError(
                 "Expected tracks with 3D landmarks, as the blazepose detector gives, but these have 2D keypoints only. "
                 "Type: --detector blazepose")
+        if track.keypoints.name != "blazepose-33":
+            raise mrs.InputError(
+                f"Expected 3D landmarks of blazepose-33, whose hands and feet give the turns of limbs, but got "
+                f"{track.keypoints.name}. Type: --detector blazepose")
         return track.keypoints3d_m.astype(float)
+
+    @staticmethod
+    def _unplaced(track):
+        return mrs.InputError(
+            f"Expected person {track.person} to be seen well enough to be placed in at least one frame, but it is "
+            "not. Try another --person, or lower --set lifter.min_confidence.")
 
     def _root(self, body, track, turned, betas, weights, camera):
         """Pelvis positions (T, 3) in the camera frame; NaN where the keypoints do not fix them."""
