@@ -12,6 +12,7 @@ from mrs.skeletons import SMPL_24, SMPL_PARENTS
 
 UNITS_PER_M = {"cm": 100.0, "m": 1.0, "inch": 1 / 0.0254}
 UNEVEN = 0.01
+ROUNDING_S = 0.001
 SINGLE_FRAME_S = 1 / 30
 CAMERA_TO_WORLD_WXYZ = np.array([0.0, 1.0, 0.0, 0.0])
 Z_UP = euler.axis_matrix(0, np.array(np.pi / 2))
@@ -74,12 +75,16 @@ def _in_world(motion: Motion) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
 
 
 def _evenly(times_s: np.ndarray, root_pos_m: np.ndarray, quats: np.ndarray):
-    """Resample to the mean rate where frame intervals vary by more than 1 %; leave even ones untouched."""
+    """Resample to the mean rate where frame intervals vary by more than 1 %; leave even ones untouched.
+
+    Even are also times that a container has rounded to milliseconds, as Matroska does.
+    """
     intervals = np.diff(times_s)
     mean_s = (times_s[-1] - times_s[0]) / max(len(intervals), 1)
-    if len(intervals) == 0 or np.abs(intervals - mean_s).max() <= UNEVEN * mean_s:
-        return times_s, root_pos_m, quats, ()
     at_s = np.linspace(times_s[0], times_s[-1], len(times_s))
+    varies = len(intervals) > 0 and np.abs(intervals - mean_s).max() > UNEVEN * mean_s
+    if not varies or np.abs(times_s - at_s).max() <= ROUNDING_S:
+        return times_s, root_pos_m, quats, ()
     root = np.stack([np.interp(at_s, times_s, root_pos_m[:, axis]) for axis in range(3)], -1)
     note = (f"Frame intervals vary from {intervals.min() * 1e3:.2f} to {intervals.max() * 1e3:.2f} ms; BVH has one "
             f"frame time, so the motion was resampled to its mean rate of {1 / mean_s:.4f} Hz.")

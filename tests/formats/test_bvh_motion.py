@@ -163,6 +163,16 @@ def test_even_times_are_left_untouched():
     assert document.frame_time_s == pytest.approx((times[-1] - times[0]) / 39)
 
 
+@pytest.mark.parametrize("rate", [23.976, 29.97, 30, 59.94, 240])
+def test_times_rounded_to_milliseconds_are_even(rate):
+    """What Matroska makes of a constant frame rate is written frame for frame, without a note."""
+    motion = random_motion()
+    times = np.round(5 + np.arange(40) / rate, 3)
+    document, notes = to_bvh(load_body().motion(times, motion.root_pos_m, motion.local_quat_wxyz, BETAS))
+    assert notes == ()
+    np.testing.assert_allclose(document.values[:, :3], motion.root_pos_m * 100)
+
+
 def test_uneven_times_are_resampled_and_said():
     """A steady walk and turn seen at uneven times comes out steady, with a note that names the rate."""
     times = np.concatenate([np.arange(20) * 0.04, 0.8 + np.arange(30) * 0.02])
