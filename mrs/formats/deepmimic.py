@@ -29,6 +29,8 @@ def read(path: Path | str) -> Motion:
         raise InputError(f"Expected a DeepMimic motion at {path}, but it can't be read: {error}.") from None
     if frames.ndim != 2 or frames.shape[1] != NUMBERS or len(frames) < 1:
         raise InputError(f"Expected frames of {NUMBERS} numbers in {path}, but got shape {frames.shape}.")
+    if not np.isfinite(frames).all():
+        raise InputError(f"Expected finite numbers in {path}, but got NaN or infinity.")
     durations = np.where(frames[:, 0] > 0, frames[:, 0], 1 / 60)
     times = np.r_[0, np.cumsum(durations[:-1])]
     body = load_body()
