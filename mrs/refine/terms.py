@@ -126,7 +126,7 @@ def shape_prior(betas, initial, *, scale: float):
 
 
 def contact_velocity(soles, contacts, between_s, step, *, scale_m_s: float):
-    """sum_tf step_t c_tf c_t+1,f Huber(|v_tf| / scale): soles (T, 4, 3) in contact stand still."""
+    """sum_tf step_t min(c_tf, c_t+1,f) Huber(|v_tf| / scale): soles (T, 4, 3) in contact stand still."""
     speed2 = (((soles[1:] - soles[:-1]) / between_s[:, None, None]) ** 2).sum(-1)
     both = torch.minimum(contacts[1:], contacts[:-1])
     return (step[1:, None] * both * huber(speed2 / scale_m_s**2, 3.0)).sum()
