@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from mrs.errors import UsageError
+from mrs.errors import InputError, UsageError
 from mrs.runfolder import RunFolder, key_of, sha256_of
 from mrs.tracks import Tracks
 
@@ -32,7 +32,7 @@ def usable_tracks(folder: RunFolder, inputs: dict[str, Any]) -> Verdict:
         return Verdict(None)
     if folder.is_untouched(NAME):
         return Verdict(Tracks.load(path) if record["key"] == key_of(inputs) else None)
-    tracks = Tracks.load(path)
+    tracks = _edited_tracks(path)
     made_from = _made_from(tracks) or (lasting(record["made_from"]) if record else None)
     if made_from is None:
         raise UsageError(f"Expected {path} to be made by mrs run, but it does not say what it was made from. "
@@ -42,6 +42,14 @@ def usable_tracks(folder: RunFolder, inputs: dict[str, Any]) -> Verdict:
                          "old settings, choose another folder with -o, or type --overwrite to detect again and lose the edits.")
     _note(folder, inputs, record, tracks)
     return Verdict(tracks, edited=tracks.history[-1].get("stage") != "tracker" or record is not None)
+
+
+def _edited_tracks(path) -> Tracks:
+    """Load a file that somebody changed; refuse a broken one with what to do."""
+    try:
+        return Tracks.load(path)
+    except InputError as error:
+        raise InputError(f"{error} Put the file back, or type --overwrite to detect again.") from None
 
 
 def lasting(inputs: dict[str, Any]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import math
 import types
 import typing
 from typing import Any
@@ -118,7 +119,7 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
             raise ValueError
         if hint in (int, float) and isinstance(value, bool):
             raise ValueError
-        if hint is float and float(value) != float(value):
+        if hint is float and not math.isfinite(float(value)):
             raise ValueError
         return hint(value) if hint in (int, float, str) else value
     except (KeyError, TypeError, ValueError):

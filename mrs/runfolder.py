@@ -181,7 +181,7 @@ class RunFolder:
         path = self.root / "run.json"
         try:
             earlier = json.loads(path.read_text(encoding="utf-8"))
-            if not isinstance(earlier, dict) or "schema_version" not in earlier:
+            if not _is_report(earlier):
                 raise ValueError("it is not a run of mrs")
         except FileNotFoundError:
             return {}
@@ -211,6 +211,13 @@ class RunFolder:
             for path in folder.glob("*" if folder == self.root else "**/*"):
                 if _LEFTOVER.fullmatch(path.name) and path.is_file():
                     path.unlink(missing_ok=True)
+
+
+def _is_report(content: Any) -> bool:
+    """Tell whether a JSON value has the parts of run.json that the next run relies on."""
+    return (isinstance(content, dict) and isinstance(content.get("schema_version"), int)
+            and isinstance(content.get("video", {}), dict) and isinstance(content.get("results", {}), dict)
+            and all(isinstance(record, dict) for record in content.get("results", {}).values()))
 
 
 def write_refusal(path: Path, error: OSError) -> str:

@@ -200,6 +200,9 @@ class Video:
 def _refuse_unreadable(path: Path) -> None:
     if os.path.isdir(path):
         raise InputError(f"Expected a video file, but {path} is a directory. Name one file in it.")
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise InputError(f"Expected a video file, but {path} is a pipe or a device, and videos are read more than once. "
+                         "Save it to a file first.")
     try:
         with open(path, "rb") as file:
             empty = not file.read(1)

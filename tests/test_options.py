@@ -50,6 +50,7 @@ def test_text_becomes_the_declared_type():
     ({"cutoff_hz": 0}, ["at least 0.1", "got 0"]),
     ({"cutoff_hz": 200}, ["at most 100"]),
     ({"cutoff_hz": "nan"}, ["to be number"]),
+    ({"cutoff_hz": "inf"}, ["to be number"]),
     ({"order": 2.5}, ["whole number"]),
     ({"order": True}, ["whole number"]),
     ({"mode": "slow"}, ["fast, exact", "'slow'"]),

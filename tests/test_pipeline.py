@@ -324,6 +324,15 @@ def test_checkpoints_of_other_settings_are_not_used(video, tmp_path, calls, monk
     assert same_tracks(tmp_path / "whole/tracks.npz", tmp_path / "broken/tracks.npz")
 
 
+def test_broken_tracks_are_refused_with_the_way_out(video, tmp_path):
+    """A tracks.npz that can't be read is bad input; it is not made anew over somebody's edits."""
+    go(video, tmp_path / "o", until="detect")
+    (tmp_path / "o/tracks.npz").write_bytes(b"")
+    with pytest.raises(InputError, match="type --overwrite"):
+        go(video, tmp_path / "o", until="detect")
+    assert (tmp_path / "o/tracks.npz").read_bytes() == b""
+
+
 def test_a_detector_that_returns_everything_at_once_works(video, tmp_path, calls):
     """A detector may return Detections instead of yielding."""
     go(video, tmp_path / "a", until="detect", detector="forgetful")

@@ -55,6 +55,18 @@ def test_a_newer_run_json_is_refused_with_the_command(tmp_path):
         RunFolder.open(tmp_path / "o", "v")
 
 
+@pytest.mark.parametrize("content", ["{", "[]", '{"schema_version": "x"}', '{"schema_version": 1, "results": []}',
+                                     '{"schema_version": 1, "results": {"tracks.npz": 3}}', '{"schema_version": 1, "video": 1}'])
+def test_a_run_json_that_is_none_is_refused_and_overwritten(tmp_path, content):
+    """A damaged run.json is bad input that names what helps; --overwrite takes it away."""
+    (tmp_path / "o").mkdir()
+    (tmp_path / "o/run.json").write_text(content)
+    with pytest.raises(InputError, match="type --overwrite"):
+        RunFolder.open(tmp_path / "o", "v")
+    RunFolder.open(tmp_path / "o", "v", overwrite=True).close()
+    assert not (tmp_path / "o/run.json").exists()
+
+
 def test_the_lock_of_another_process_counts_and_dies_with_it(tmp_path):
     """A folder that another process holds is refused until that process is gone, however it went."""
     code = ("import sys, time\nfrom pathlib import Path\nfrom mrs.runfolder import RunFolder\n"

@@ -81,11 +81,12 @@ def bad_videos(folder: Path) -> dict[str, Path]:
     make_video(folder / "whole.mp4", count=24)
     whole = (folder / "whole.mp4").read_bytes()
     (folder / "cut.mp4").write_bytes(whole[:len(whole) // 3])
-    return {"missing": folder / "nowhere.mp4", "directory": folder, "text": folder / "text.mp4", "empty": folder / "empty.mp4",
-            "audio": folder / "audio.mp4", "cut off": folder / "cut.mp4"}
+    os.mkfifo(folder / "pipe.mp4")
+    return {"missing": folder / "nowhere.mp4", "directory": folder, "pipe": folder / "pipe.mp4", "text": folder / "text.mp4",
+            "empty": folder / "empty.mp4", "audio": folder / "audio.mp4", "cut off": folder / "cut.mp4"}
 
 
-@pytest.mark.parametrize("kind", ["missing", "directory", "text", "empty", "audio", "cut off"])
+@pytest.mark.parametrize("kind", ["missing", "directory", "pipe", "text", "empty", "audio", "cut off"])
 def test_bad_video_is_exit_three_in_one_line(tmp_path, capsys, kind):
     """Whatever is not a video ends in exit 3, in one line that names the path, and leaves no folder."""
     path = bad_videos(tmp_path)[kind]
