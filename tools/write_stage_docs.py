@@ -34,8 +34,9 @@ def page(registry: plugins.Registry) -> str:
 
 
 def _default(value) -> str:
-    return {True: "true", False: "false", None: "none"}.get(value, str(value)) if not isinstance(value, (int, float)) \
-        or isinstance(value, bool) else f"{value:g}"
+    if isinstance(value, bool) or value is None:
+        return str(value).lower()
+    return f"{value:g}" if isinstance(value, (int, float)) else str(value)
 
 
 if __name__ == "__main__":
