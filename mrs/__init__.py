@@ -16,7 +16,10 @@ _LAZY = {
     "MrsError": "mrs.errors", "InputError": "mrs.errors", "MissingError": "mrs.errors", "UsageError": "mrs.errors",
 }
 
-__all__ = ["hookimpl", "option", "__version__", *_LAZY]
+__all__ = [
+    "Camera", "Detections", "InputError", "Keypoints", "MissingError", "Motion", "MrsError", "People", "Track", "Tracks",
+    "UsageError", "Video", "__version__", "hookimpl", "option",
+]
 
 
 def __getattr__(name: str):

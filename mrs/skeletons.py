@@ -96,6 +96,10 @@ def keypoint_set(name: str) -> Keypoints:
         raise UsageError(f"Expected a keypoint set out of {', '.join(KEYPOINT_SETS)}, but got '{name}'.") from None
 
 
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
 def _both(*pairs: tuple[str, str]) -> tuple[tuple[str, str], ...]:
     return tuple((f"{side}_{a}", f"{side}_{b}") for side in ("left", "right") for a, b in pairs)
 
@@ -107,42 +111,42 @@ _FEET = _both(("ankle", "heel"), ("heel", "big_toe"), ("ankle", "big_toe"))
 _COCO = ("nose left_eye right_eye left_ear right_ear left_shoulder right_shoulder left_elbow right_elbow "
          "left_wrist right_wrist left_hip right_hip left_knee right_knee left_ankle right_ankle")
 
-COCO_17 = Keypoints("coco-17", tuple(_COCO.split()), _LIMBS + _GIRDLES)
+COCO_17 = Keypoints("coco-17", _names(_COCO), _LIMBS + _GIRDLES)
 
-COCO_18 = Keypoints("coco-18", tuple(
+COCO_18 = Keypoints("coco-18", _names(
     "nose neck right_shoulder right_elbow right_wrist left_shoulder left_elbow left_wrist right_hip right_knee "
-    "right_ankle left_hip left_knee left_ankle right_eye left_eye right_ear left_ear".split()), _LIMBS + _GIRDLES)
+    "right_ankle left_hip left_knee left_ankle right_eye left_eye right_ear left_ear"), _LIMBS + _GIRDLES)
 
-BODY_25 = Keypoints("body-25", tuple(
+BODY_25 = Keypoints("body-25", _names(
     "nose neck right_shoulder right_elbow right_wrist left_shoulder left_elbow left_wrist mid_hip right_hip right_knee "
     "right_ankle left_hip left_knee left_ankle right_eye left_eye right_ear left_ear left_big_toe left_small_toe "
-    "left_heel right_big_toe right_small_toe right_heel".split()), _LIMBS + _GIRDLES + _FEET)
+    "left_heel right_big_toe right_small_toe right_heel"),
+    _LIMBS + _GIRDLES + _FEET)
 
-HALPE_26 = Keypoints("halpe-26", tuple(
-    (_COCO + " head_top neck mid_hip left_big_toe right_big_toe left_small_toe right_small_toe left_heel right_heel")
-    .split()), _LIMBS + _GIRDLES + _FEET)
+HALPE_26 = Keypoints("halpe-26", _names(
+    _COCO + " head_top neck mid_hip left_big_toe right_big_toe left_small_toe right_small_toe left_heel right_heel"),
+    _LIMBS + _GIRDLES + _FEET)
 
-BLAZEPOSE_33 = Keypoints("blazepose-33", tuple(
-    "nose left_eye_inner left_eye left_eye_outer right_eye_inner right_eye right_eye_outer left_ear right_ear mouth_left "
-    "mouth_right left_shoulder right_shoulder left_elbow right_elbow left_wrist right_wrist left_pinky right_pinky "
+BLAZEPOSE_33 = Keypoints("blazepose-33", _names(
+    "nose left_eye_inner left_eye left_eye_outer right_eye_inner right_eye right_eye_outer left_ear right_ear left_mouth "
+    "right_mouth left_shoulder right_shoulder left_elbow right_elbow left_wrist right_wrist left_pinky right_pinky "
     "left_index right_index left_thumb right_thumb left_hip right_hip left_knee right_knee left_ankle right_ankle "
-    "left_heel right_heel left_foot_index right_foot_index".replace("mouth_left", "left_mouth")
-    .replace("mouth_right", "right_mouth").split()),
+    "left_heel right_heel left_foot_index right_foot_index"),
     _LIMBS + _GIRDLES + _both(("ankle", "heel"), ("heel", "foot_index"), ("ankle", "foot_index"),
                               ("wrist", "index"), ("wrist", "pinky")))
 
-H36M_17 = Keypoints("h36m-17", tuple(
+H36M_17 = Keypoints("h36m-17", _names(
     "mid_hip right_hip right_knee right_ankle left_hip left_knee left_ankle spine neck head head_top left_shoulder "
-    "left_elbow left_wrist right_shoulder right_elbow right_wrist".split()), _LIMBS + _GIRDLES)
+    "left_elbow left_wrist right_shoulder right_elbow right_wrist"), _LIMBS + _GIRDLES)
 
-COCOPLUS_19 = Keypoints("cocoplus-19", tuple(
+COCOPLUS_19 = Keypoints("cocoplus-19", _names(
     "right_ankle right_knee right_hip left_hip left_knee left_ankle right_wrist right_elbow right_shoulder left_shoulder "
-    "left_elbow left_wrist neck head_top nose left_eye right_eye left_ear right_ear".split()), _LIMBS + _GIRDLES)
+    "left_elbow left_wrist neck head_top nose left_eye right_eye left_ear right_ear"), _LIMBS + _GIRDLES)
 
-SMPL_24 = Keypoints("smpl-24", tuple(
+SMPL_24 = Keypoints("smpl-24", _names(
     "pelvis left_hip right_hip spine1 left_knee right_knee spine2 left_ankle right_ankle spine3 left_foot right_foot neck "
     "left_collar right_collar head left_shoulder right_shoulder left_elbow right_elbow left_wrist right_wrist left_hand "
-    "right_hand".split()))
+    "right_hand"))
 
 SMPL_PARENTS = np.array([-1, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 9, 12, 13, 14, 16, 17, 18, 19, 20, 21])
 

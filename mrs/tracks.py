@@ -82,7 +82,7 @@ class Track:
 
     def at(self, rows) -> Track:
         """Return the track at some rows (a slice, mask or index array)."""
-        pick = lambda a: None if a is None else a[rows]  # noqa: E731
+        pick = lambda a: None if a is None else a[rows]
         return replace(
             self, frame_ids=self.frame_ids[rows], times_s=self.times_s[rows], keypoints_px=self.keypoints_px[rows],
             boxes_px=self.boxes_px[rows], keypoints3d_m=pick(self.keypoints3d_m), masks=pick(self.masks),

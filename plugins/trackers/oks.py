@@ -48,7 +48,7 @@ class OksTracker:
         max_lost_s: float = mrs.option(1.0, "Who is back within this time is the same person.", min=0)
         rejoin_heights: float = mrs.option(1.0, "Who is back in time and no further away than this many body heights is "
                                            "the same person in whatever pose; 0: never.", min=0)
-        min_seen_s: float = mrs.option(0.4, "Leave out people seen for less time in all.", min=0)
+        min_seen_s: float = mrs.option(0.4, "Leave out people seen for less time in all (in short clips: half the clip).", min=0)
         min_score: float = mrs.option(0.3, "Leave out people whose median score is lower.", min=0, max=1)
         undo_swaps: bool = mrs.option(True, "Put left and right back where the detector exchanged them.")
 
@@ -74,8 +74,9 @@ class OksTracker:
                       np.array(detections.times_s, float), (step,))
 
     def _worth(self, thread: _Thread, shown_s: np.ndarray) -> bool:
-        """Say whether a person was seen for long enough, and well enough."""
-        return (len(thread.rows) >= MIN_FRAMES and shown_s[thread.rows].sum() >= self.options.min_seen_s
+        """Say whether a person was seen for long enough, in a short clip for half of it, and well enough."""
+        least_s = min(self.options.min_seen_s, shown_s.sum() / 2)
+        return (len(thread.rows) >= MIN_FRAMES and shown_s[thread.rows].sum() >= least_s
                 and np.median(thread.scores) >= self.options.min_score)
 
     def _track(self, thread: _Thread, detections):

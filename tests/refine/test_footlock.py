@@ -22,7 +22,7 @@ def sliding():
 
 def test_sliding_feet_stand_still(sliding):
     """Feet that slide at 10 cm/s stand within 1 cm/s after locking."""
-    truth, moved, contacts = sliding
+    truth, moved, _contacts = sliding
     locked, report = lock_feet(moved, 0.005)
     assert metrics.foot_skate(moved, truth.contacts) == pytest.approx(10, abs=1)
     assert metrics.foot_skate(locked, truth.contacts) < 1

@@ -366,3 +366,9 @@ def test_who_is_back_near_by_upside_down_is_the_same_person(step_px, persons):
     middle = points[after][..., :2].mean(1, keepdims=True)
     points[after, :, :2] = 2 * middle - points[after, :, :2] + [step_px, 0]
     assert len(link(detect(times, [(points, *rest)], seen=[(times < 1.2) | after]))) == persons
+
+
+def test_in_a_clip_shorter_than_the_least_time_half_the_clip_is_enough():
+    """Ten frames at 30 fps, less than min_seen_s, with somebody in all of them: one person."""
+    times = clock(1 / 3, 30)
+    assert len(link(detect(times, [walk(times, 640.0)]))) == 1
