@@ -205,11 +205,13 @@ def test_damage_in_the_middle_leaves_no_hole(tmp_path):
 def test_stopping_early_ends_the_thread(tmp_path):
     """Leaving the loop ends the reader thread and closes the file."""
     make_video(tmp_path / "a.mp4", count=60)
+    before = set(threading.enumerate())
     frames = Video.open(tmp_path / "a.mp4").frames()
     next(frames)
-    assert any(t.name == "mrs-video" for t in threading.enumerate())
+    started = [t for t in threading.enumerate() if t.name == "mrs-video" and t not in before]
+    assert len(started) == 1
     frames.close()
-    assert not any(t.name == "mrs-video" for t in threading.enumerate())
+    assert not started[0].is_alive()
 
 
 def test_reader_stays_a_few_items_ahead():
