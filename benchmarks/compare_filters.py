@@ -33,7 +33,7 @@ def main() -> None:
     args = parser.parse_args()
     report = _common.begin("Smoothers on known motion", args, ("numpy", "scipy", "torch"))
     motions = args.motions or known_motions()
-    found, seconds = _common.in_fresh_process(measure, motions, args.seeds, args.seconds, args.cores)
+    found, seconds = _common.in_fresh_process(measure, motions, args.seeds, args.seconds)
     clips = len(motions) * args.seeds
     report.notes.append(f"{clips} clips: {', '.join(motions)}; {args.seeds} seeds each.")
     report.table(("motion", *MEASURES.values(), "s a clip"),
@@ -47,11 +47,8 @@ def known_motions() -> list[str]:
     return [name for name, path in synthetic.ACTIONS.items() if (synthetic.CORPUS / path).is_file()] or ["walker"]
 
 
-def measure(motions: list[str], seeds: int, longest_s: float, cores: int):
+def measure(motions: list[str], seeds: int, longest_s: float):
     """Return {row: {measure: (clips,)}} and the seconds that each row took."""
-    import torch
-
-    torch.set_num_threads(cores)
     rows = ("lifted", *SMOOTHERS)
     found = {row: {name: [] for name in MEASURES} for row in (*rows, "truth")}
     seconds = dict.fromkeys(found, 0.0)

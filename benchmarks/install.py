@@ -54,7 +54,7 @@ def main() -> None:
 
 def readme_line() -> str:
     """Return the README's first `pip install …`, or a plain one where it has none."""
-    found = re.search(r"pip install [^\n`]+", (_common.ROOT / "README.md").read_text(encoding="utf-8"))
+    found = re.search(r"pip install [^\n`&;]+", (_common.ROOT / "README.md").read_text(encoding="utf-8"))
     return found[0].strip() if found else FALLBACK
 
 

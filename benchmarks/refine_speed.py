@@ -35,7 +35,7 @@ def main() -> None:
     parser.add_argument("--no-baseline", action="store_true", help="leave out the plain optimisers")
     args = parser.parse_args()
     report = _common.begin("Refinement speed", args, ("numpy", "torch", "scipy"))
-    times = _common.in_fresh_process(growth, args.frames, args.repeat, args.cores)
+    times = _common.in_fresh_process(growth, args.frames, args.repeat)
     best = {name: spent.min(0) for name, spent in times.items()}
     frames = {name: args.frames * (1 if name in ALONE else 2) for name in times}
     report.table(("refined", "frames", "s (best)", "s (all)", "s on cores (best)", "ms a frame and person"),
@@ -49,15 +49,15 @@ def main() -> None:
     report.at_most("twice the frames", longer[0], TWICE, "x")
     report.at_most("two people against the mean of each alone", people[0], TWICE, "x")
     if not args.no_baseline:
-        _against_baseline(report, args.cores)
+        _against_baseline(report)
     report.finish(args)
 
 
-def growth(frames: int, repeat: int, cores: int) -> dict[str, np.ndarray]:
+def growth(frames: int, repeat: int) -> dict[str, np.ndarray]:
     """Refine one person, another, twice the frames, and two people, in turn; return (repeat, 2) seconds by clock and on cores."""
     from mrs import world
 
-    smoother = _ready(cores)
+    smoother = _ready()
     short, long, other = filmed_walk(frames), filmed_walk(2 * frames), filmed_walk(frames, seed=1)
     smoother.smooth(None, short[0].at(slice(0, 100)), _part(short[1], 100))
     jobs = {"one person": [short], "another": [other], "twice the frames": [long], "two people": [short, other]}
@@ -70,12 +70,9 @@ def growth(frames: int, repeat: int, cores: int) -> dict[str, np.ndarray]:
     return {name: np.array(spent) for name, spent in times.items()}
 
 
-def _ready(cores: int):
-    import torch
-
+def _ready():
     from mrs import plugins
 
-    torch.set_num_threads(cores)
     smoother = plugins.load().make("smoother", "sfv")
     smoother.progress = lambda done, total: None
     return smoother
@@ -101,9 +98,9 @@ def _part(motion, count: int):
     return replace(motion, **{name: getattr(motion, name)[:count] for name in names})
 
 
-def _against_baseline(report: _common.Report, cores: int) -> None:
+def _against_baseline(report: _common.Report) -> None:
     rows = []
-    for number, found in enumerate(_common.in_fresh_process(baseline, cores), 1):
+    for number, found in enumerate(_common.in_fresh_process(baseline), 1):
         ours = found["solver"]
         rows += [(f"{name}, pass {number}", row["steps"] if row["reached"] else f"> {row['steps']}", row["seconds"],
                   row["steps"] / ours["steps"], row["seconds"] / ours["seconds"], row["value"] / ours["value"])
@@ -117,13 +114,13 @@ def _against_baseline(report: _common.Report, cores: int) -> None:
                  rows)
 
 
-def baseline(cores: int) -> list[dict[str, dict]]:
+def baseline() -> list[dict[str, dict]]:
     """Minimise both passes over one window by the solver and by plain optimisers; count evaluations and seconds."""
     from unittest import mock
 
     from mrs.refine import sfv, solver
 
-    smoother = _ready(cores)
+    smoother = _ready()
     track, lifted = filmed_walk(WINDOW)
     passes = []
 
