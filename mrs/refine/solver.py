@@ -2,8 +2,8 @@
 
 Neighbouring frames are coupled stiffly by the smoothness terms, so plain gradient steps crawl. The variables are
 therefore x = x0 + S u with S S^T = (d I + l D2^T D2)^-1, the inverse of the objective's typical curvature along time:
-a step in u moves a smooth stretch of frames at once. Over plain variables Adam needs 8 times as many evaluations of the
-objective before contacts and twice as many with them, and L-BFGS over 20 times and 7 times as many, as
+a step in u moves a smooth stretch of frames at once. Over plain variables Adam at its best rate needs 6 times as many
+evaluations of the objective before contacts and twice as many with them, and L-BFGS over 13 and 7 times as many, as
 benchmarks/refine_speed.py prints.
 """
 
