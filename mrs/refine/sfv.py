@@ -31,7 +31,7 @@ KEYPOINT_WEIGHT = {"eye": 0.15, "mouth": 0.15, "ear": 0.5, "nose": 0.5, "pinky":
 class Plan:
     """How much work to do."""
 
-    iterations: int = 40
+    iterations: int = 60
     contact_iterations: int = 30
     start_s: float = 0.1
     window_frames: int = 300

@@ -32,7 +32,7 @@ class Scales:
     acceleration_m_s2: float = 25.0
     jerk_m_s3: float = 800.0
     seen_share: float = 1.0
-    seen_most_m_s2: float = 80.0
+    seen_most_m_s2: float = 50.0
     spin_rad_s2: float = 60.0
     limit: float = 0.1
     betas: float = 0.5

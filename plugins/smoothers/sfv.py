@@ -11,7 +11,7 @@ class Sfv:
     name = "sfv"
 
     class Options:
-        iterations: int = mrs.option(40, "Iterations of the first pass, without contacts.", min=1, max=1000)
+        iterations: int = mrs.option(60, "Iterations of the first pass, without contacts.", min=1, max=1000)
         contact_iterations: int = mrs.option(30, "Iterations of the second pass, with contacts.", min=1, max=1000)
         acceleration_m_s2: float = mrs.option(25.0, "Accelerations beyond this and what the picture shows are smoothed.", min=0.1)
         pose_weight: float = mrs.option(1.0, "How strongly the lifted pose pulls.", min=0)
