@@ -220,9 +220,9 @@ class Problem:
 
 @contextmanager
 def one_quick_thread():
-    """Run on one thread, and count denormals, which cost 5x, as zero.
+    """Run on one thread, and count denormals, which are slow, as zero.
 
-    The tensors are small: a second thread gains little on a quiet machine and waits 20x longer at its barriers on a
+    The tensors are small: a second thread gains little on a quiet machine and mostly waits at its barriers on a
     busy one.
     """
     threads = torch.get_num_threads()
