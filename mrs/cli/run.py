@@ -33,7 +33,7 @@ def _command(until: str, text: str):
     """Make one command that runs the pipeline until a stage."""
 
     @click.command(name={"export": "run"}.get(until, until), help=text)
-    @click.argument("video", type=click.Path(path_type=Path))
+    @click.argument("video", type=click.Path(path_type=Path), required=False)
     @click.option("-o", "--out", type=click.Path(path_type=Path), help="Folder to write to. [default: VIDEO's name + _mrs]")
     @_flags
     @click.option("--set", "sets", multiple=True, metavar="STAGE.OPTION=VALUE", help="Option of a plugin (repeatable).")

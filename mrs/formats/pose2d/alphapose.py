@@ -16,12 +16,12 @@ from mrs.formats.pose2d import (
     number,
     numbers,
     one_set,
+    openpose,
     parse_json,
     person_id,
     plain_numbers,
     triplets,
 )
-from mrs.formats.pose2d import openpose
 from mrs.formats.pose2d.frames import natural_key
 from mrs.skeletons import COCO_17, HALPE_26, HALPE_136, Keypoints
 

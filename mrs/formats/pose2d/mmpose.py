@@ -8,7 +8,17 @@ from typing import Any
 import numpy as np
 
 from mrs.errors import InputError
-from mrs.formats.pose2d import Poses, keypoints_by_names, make, number, numbers, parse_json, person_id, read_bytes, shown
+from mrs.formats.pose2d import (
+    Poses,
+    keypoints_by_names,
+    make,
+    number,
+    numbers,
+    parse_json,
+    person_id,
+    read_bytes,
+    shown,
+)
 from mrs.formats.pose2d.openpose import listing
 from mrs.skeletons import COCO_17, COCO_WHOLEBODY_133, H36M_17, HALPE_26, HALPE_136, Keypoints
 
