@@ -24,7 +24,7 @@ COMMANDS = {
     "smooth": ("mrs.cli.run:smooth", "Go on to refined motion: motion.npz of each person."),
     "export": ("mrs.cli.export:command", "Write motions or 2D tracks in the files of other programs."),
     "tracks": ("mrs.cli.tracks:command", "Show or edit who is who in tracks.npz."),
-    "eval": ("mrs.cli.eval:command", "Measure motions against the ground truth."),
+    "eval": ("mrs.cli.eval:command", "Measure motions, or who is who, against the ground truth."),
     "plugins": ("mrs.cli.plugins:plugins", "List plugins, their options, and what they still need."),
 }
 

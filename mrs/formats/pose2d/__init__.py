@@ -219,6 +219,11 @@ def shown(value: Any) -> str:
     return text if len(text) <= 40 else f"{text[:37]}..."
 
 
+def keys(entry: dict) -> str:
+    """List an object's first keys briefly."""
+    return ", ".join(shown(key)[1:-1] for key in list(entry)[:4]) or "nothing"
+
+
 def plain_numbers(values: np.ndarray) -> list:
     """Return an array as lists of the shortest decimals that read back as the same numbers."""
     if values.dtype == np.float32:

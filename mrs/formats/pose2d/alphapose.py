@@ -12,6 +12,7 @@ from mrs.errors import InputError
 from mrs.formats.pose2d import (
     Poses,
     converted,
+    keys,
     make,
     number,
     numbers,
@@ -44,7 +45,7 @@ def read(data: bytes, where: str) -> Poses:
 
 def _kind(content: Any) -> str:
     if isinstance(content, dict):
-        return f"a dict of {', '.join(map(str, list(content)[:3])) or 'nothing'}"
+        return f"a dict of {keys(content)}"
     return type(content).__name__
 
 
@@ -61,7 +62,7 @@ def _from_list(people: list, where: str, labels: tuple[str, ...] | None = None) 
     for person in _objects(people, where):
         if "image_id" not in person or "keypoints" not in person:
             raise InputError(f"Expected image_id and keypoints of each person in {where}, but got "
-                             f"{', '.join(map(str, list(person)[:4])) or 'nothing'}. Name alphapose-results.json.")
+                             f"{keys(person)}. Name alphapose-results.json.")
         found, one = triplets(person["keypoints"], where, SETS)
         keypoints = one_set(keypoints, found, where)
         points.append(one)
@@ -108,7 +109,7 @@ def _from_frames(content: dict, where: str) -> Poses:
         people = content[name].get("people", content[name].get("bodies"))
         if not isinstance(people, list):
             raise InputError(f"Expected people or bodies of each frame in {where}, but {name[:40]} has "
-                             f"{', '.join(map(str, list(content[name])[:4])) or 'nothing'}. Name alphapose-results.json.")
+                             f"{keys(content[name])}. Name alphapose-results.json.")
         found, here, who = openpose.read_people(people, where)
         if found is not None:
             keypoints = one_set(keypoints, found, where)

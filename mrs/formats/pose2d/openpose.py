@@ -14,6 +14,7 @@ from mrs.errors import InputError
 from mrs.formats.pose2d import (
     Poses,
     converted,
+    keys,
     make,
     one_set,
     parse_json,
@@ -68,7 +69,7 @@ def _pose(person: Any, where: str) -> list:
                 raise InputError(f"Expected {name} in {where} to be a list, but got {type(values).__name__}.")
             return values
     raise InputError(f"Expected pose_keypoints_2d or pose_keypoints of each person in {where}, but got "
-                     f"{', '.join(map(str, list(person)[:4])) or 'nothing'}.")
+                     f"{keys(person)}.")
 
 
 def listing(folder: Path | str) -> list[str]:
