@@ -73,11 +73,9 @@ class Evidence:
     @classmethod
     def of(cls, track, camera) -> Evidence:
         """Collect it from a track and the camera that saw it."""
-        from mrs.refine.sfv import _smooth_heights
-
         names = track.keypoints.names
         weights = np.where(track.seen[:, None], track.keypoints_px[..., 2], 0.0) ** 2 * [_weight(n) for n in names]
-        return cls(track.times_s, track.keypoints_px[..., :2].astype(float), weights, _smooth_heights(track), camera.K,
+        return cls(track.times_s, track.keypoints_px[..., :2].astype(float), weights, _steady_heights(track), camera.K,
                    camera.R @ np.array([0.0, 1, 0]), names)
 
     def at(self, rows) -> Evidence:
@@ -118,6 +116,16 @@ def fit(body: Body, evidence: Evidence, betas: np.ndarray, scales: Scales | None
 
 def _weight(name: str) -> float:
     return next((w for part, w in _WEIGHTS.items() if part in name), 1.0)
+
+
+def _steady_heights(track) -> np.ndarray:
+    """Person heights (T,) in pixels, a running median over about a second, carried over unseen frames."""
+    from scipy.ndimage import median_filter
+
+    seen = track.seen if track.seen.any() else np.ones(len(track), bool)
+    heights = np.interp(track.times_s, track.times_s[seen], track.heights_px()[seen])
+    rate_hz = (len(track) - 1) / max(track.times_s[-1] - track.times_s[0], 1e-6)
+    return median_filter(heights, size=2 * min(round(rate_hz / 2), 500) + 1, mode="nearest")
 
 
 def mean_and_width() -> tuple[np.ndarray, np.ndarray]:
@@ -171,7 +179,7 @@ class _Objective:
     def per_frame(self, x: torch.Tensor, prior: float):
         """What each frame costs by itself (T,), and its global rotations and joints."""
         s = self.scales
-        turned, root, joints = self.pose(x)
+        turned, _, joints = self.pose(x)
         marks = self.body.keypoints(joints, turned, self.betas)
         px = marks[..., :2] / marks[..., 2:].clamp_min(0.05) * self.focal + self.centre
         square = ((px - self.observed) ** 2).sum(-1) / self.unit**2
