@@ -151,7 +151,7 @@ class Pipeline:
         name = f"persons/{track.person:02d}/lifted.npz"
         inputs = self._inputs("lifter", video=self.video.sha256, track=provenance.track_hash(track),
                               camera=self._camera_facts())
-        return self._motion(name, inputs, step, track, lambda plugin: plugin.lift(self.video, track))
+        return self._motion(name, inputs, step, track, lambda plugin: plugin.lift(self._video_of(track), track))
 
     def smooth(self, track: Track, lifted: Motion) -> Motion:
         """Return one person's refined motion in the camera's world, before people are put into one world."""
@@ -160,7 +160,11 @@ class Pipeline:
         inputs = self._inputs("smoother", video=self.video.sha256, track=provenance.track_hash(track),
                               lifted=provenance.motion_hash(lifted), camera=self._camera_facts())
         return self._motion(name, inputs, step, track,
-                            lambda plugin: plugin.smooth(self.video, track, world.to_world(lifted)))
+                            lambda plugin: plugin.smooth(self._video_of(track), track, world.to_world(lifted)))
+
+    def _video_of(self, track: Track) -> Video:
+        """The video as lifters and smoothers get it: a camera that moves has a pose for each of the track's frames."""
+        return self.video.with_camera(self.video.camera.resampled(self.video.times_s, track.times_s))
 
     def _motion(self, name: str, inputs: dict, step: Step, track: Track, make) -> Motion:
         """Make, check, save and record one motion, or read it back."""
@@ -175,7 +179,7 @@ class Pipeline:
         _refuse(motion, Motion, step)
         _check_motion(motion, track, step)
         if motion.camera is None:
-            motion = replace(motion, camera=self.video.camera)
+            motion = replace(motion, camera=self._video_of(track).camera)
         motion = motion.with_history(stage=step.stage, **step.facts, seed=self.settings.values.seed, key=key_of(inputs))
         with self.folder.writing(name) as path:
             motion.save(path)
@@ -372,9 +376,8 @@ class Pipeline:
             yield update
 
     def _camera_facts(self) -> dict[str, Any]:
-        camera = self.video.camera
-        return {"K": camera.K.tolist(), "R": np.round(camera.R, 12).tolist(), "t": camera.t.tolist(),
-                "fov_deg": self.settings.values.fov, "tilt_deg": self.settings.values.camera_tilt}
+        return provenance.camera_facts(self.video.camera) | {
+            "fov_deg": self.settings.values.fov, "tilt_deg": self.settings.values.camera_tilt}
 
     def _present(self) -> list[str]:
         return [name for name in self.outputs if name in self.folder.results and (self.folder.root / name).is_file()]

@@ -103,7 +103,7 @@ class Video:
     rotation_deg   clockwise turn that was applied: 0, 90, 180 or 270
     times_s        (F,) presentation times of the selected frames, as the container has them
     frame_ids      (F,) their index in the file
-    camera         the camera that took it, or None
+    camera         the camera that took it, or None; one that moves has a pose for each selected frame
     warnings       what was wrong with the file; grows while frames are read
     """
 
