@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from mrs import detecting, progress, provenance, world
+from mrs import detecting, filming, progress, provenance, world
 from mrs.config import Settings
 from mrs.edited import lasting, usable_tracks
 from mrs.errors import MrsError, NoPersonError, PluginError
@@ -39,7 +39,7 @@ def run(settings: Settings, registry: Registry, shown: progress.Silent | None = 
     """
     plan = Plan.make(settings, registry)
     video = Video.open(settings.video, settings.values.start, settings.values.end)
-    video = video.with_camera(world.level_camera(video.size_px, settings.values.fov, settings.values.camera_tilt))
+    video = filming.level_first(video, settings.values)
     folder = RunFolder.open(settings.out, video.sha256, settings.overwrite)
     pipeline = Pipeline(settings, plan, video, folder, shown or progress.Silent())
     try:
@@ -72,6 +72,7 @@ class Pipeline:
         tracks = self.tracks()
         if until >= 1:
             chosen = self._chosen(tracks)
+            self.film(tracks)
             lifted = {track.person: self.lift(track) for track in chosen}
         if until >= 2:
             refined = {track.person: self.smooth(track, lifted[track.person]) for track in chosen}
@@ -145,6 +146,12 @@ class Pipeline:
         return (f"Expected people in {self.video.path}, but nobody was found in {len(tracks.frame_ids)} frames. "
                 f"Try {lower}another --detector, or a clip in which people are larger.")
 
+    def film(self, tracks: Tracks) -> None:
+        """Find the camera of every frame: still and checked, followed by the background, or read from a file."""
+        self.video, told = filming.filmed(self, tracks)
+        self.folder.report["camera"] = self._camera_facts() | told
+        self.folder.save()
+
     def lift(self, track: Track) -> Motion:
         """Return one person's motion as the lifter says it, in the camera's frame."""
         step = self.plan.steps["lifter"]
@@ -169,7 +176,7 @@ class Pipeline:
     def _motion(self, name: str, inputs: dict, step: Step, track: Track, make) -> Motion:
         """Make, check, save and record one motion, or read it back."""
         self.used.append(name)
-        if self._reuse(name, inputs):
+        if self.reuse(name, inputs):
             return Motion.load(self.folder.root / name)
         with self._working(step, len(track), f"person {track.person:02d}") as update:
             step.plugin.progress = update
@@ -192,7 +199,7 @@ class Pipeline:
         names = {number: f"persons/{number:02d}/motion.npz" for number in refined}
         inputs = {number: {"mrs": provenance.code_version(), "person": number, "refined": together} for number in refined}
         self.used += names.values()
-        current = [self._reuse(names[number], inputs[number]) for number in refined]
+        current = [self.reuse(names[number], inputs[number]) for number in refined]
         if all(current):
             return {number: Motion.load(self.folder.root / name) for number, name in names.items()}
         self.at = "settling the world"
@@ -237,7 +244,7 @@ class Pipeline:
     def _write(self, name: str, step: Step, motion: Motion) -> None:
         inputs = self._inputs(step, motion=provenance.motion_hash(motion))
         self.used.append(name)
-        if self._reuse(name, inputs):
+        if self.reuse(name, inputs):
             self.warnings += self.folder.results[name].get("warnings", [])
             return
         with self._working(step, len(motion), name):
@@ -255,7 +262,7 @@ class Pipeline:
         name = f"persons/{number:02d}/synth/{step.facts['name']}.npz"
         inputs = self._inputs("synthesizer", motion=provenance.motion_hash(motion))
         self.used.append(name)
-        if self._reuse(name, inputs):
+        if self.reuse(name, inputs):
             synthesized = Motion.load(self.folder.root / name)
         else:
             with self._working(step, len(motion), f"person {number:02d}") as update:
@@ -277,7 +284,7 @@ class Pipeline:
                               motions={f"{n:02d}": provenance.motion_hash(m) for n, m in motions.items()},
                               tracks={f"{t.person:02d}": provenance.track_hash(t) for t in tracks.people})
         self.used.append(name)
-        if self._reuse(name, inputs):
+        if self.reuse(name, inputs):
             return
         start, count = time.monotonic(), len(self.video.times_s)
         with self._working(step, count) as update:
@@ -355,7 +362,8 @@ class Pipeline:
         return {"mrs": provenance.code_version(), "plugin": {"stage": step.stage, **step.facts},
                 "seed": self.settings.values.seed, **more}
 
-    def _reuse(self, name: str, inputs: dict[str, Any]) -> bool:
+    def reuse(self, name: str, inputs: dict[str, Any]) -> bool:
+        """Tell whether a result is there and current, and note that it is used again."""
         if self.folder.is_current(name, key_of(inputs)):
             self.reused.append(name)
             return True

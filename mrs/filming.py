@@ -1,0 +1,100 @@
+"""Which camera filmed a run's video: taken for still and checked, followed by its background, or read from a file."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mrs import npz, provenance, world
+from mrs.config import CAMERAS
+from mrs.formats import camera_files
+from mrs.runfolder import HIDDEN, key_of, sha256_of
+from mrs.tracks import Tracks
+from mrs.video import Video
+
+CHECK, RESULT = f"{HIDDEN}/camera_check.npz", "camera.npz"
+
+
+def boxes_by_row(video: Video, tracks: Tracks):
+    """Return a function from a row of the video to the boxes (P, 4) of everybody in it."""
+    found: dict[int, list] = {}
+    for track in tracks.people:
+        for number, box in zip(track.frame_ids.tolist(), track.boxes_px, strict=True):
+            found.setdefault(number, []).append(box)
+    return lambda row: np.array(found.get(int(video.frame_ids[row]), [])).reshape(-1, 4)
+
+
+def filmed(pipeline, tracks: Tracks) -> tuple[Video, dict[str, Any]]:
+    """Return the video with its camera, and what run.json tells of it beside K, R and t.
+
+    `pipeline` is the run: its settings, video, folder and results. Warnings go to its list.
+    """
+    mode, video = pipeline.settings.values.camera, pipeline.video
+    if mode not in CAMERAS:
+        read = camera_files.read(Path(mode))
+        camera = read.camera_of(video, video.camera)
+        return video.with_camera(camera), {"mode": "file", "path": mode, "file_sha256": sha256_of(Path(mode))}
+    told: dict[str, Any] = {"mode": mode}
+    if mode != "rotating":
+        told["check"], warnings = _checked(pipeline, tracks)
+        if mode == "static" or not told["check"]["moved"]:
+            pipeline.warnings += warnings
+            return video, told
+    camera, told["motion"], warnings = _followed(pipeline, tracks)
+    pipeline.warnings += warnings
+    return video.with_camera(camera), told
+
+
+def _inputs(pipeline, tracks: Tracks, what: str) -> dict[str, Any]:
+    """Everything a camera's measurement depends on: the video, where people are, and the lens."""
+    video, values = pipeline.video, pipeline.settings.values
+    return {"mrs": provenance.code_version(), "plugin": {"stage": "camera", "name": what}, "video": video.sha256,
+            "first_s": float(video.times_s[0]), "frames": len(video),
+            "people": {f"{t.person:02d}": provenance.track_hash(t) for t in tracks.people},
+            "first": provenance.camera_facts(video.camera), "fov_deg": values.fov}
+
+
+def _checked(pipeline, tracks: Tracks) -> tuple[dict, list[str]]:
+    """Check a camera that is taken for still, or read what an earlier run found."""
+    from mrs.world.camera_check import check
+
+    inputs = _inputs(pipeline, tracks, "check")
+    pipeline.at = "checking that the camera stands still"
+    pipeline.used.append(CHECK)
+    if not pipeline.folder.is_current(CHECK, key_of(inputs)):
+        start = time.monotonic()
+        found = check(pipeline.video, boxes_by_row(pipeline.video, tracks), pipeline.video.camera)
+        with pipeline.folder.writing(CHECK) as path:
+            npz.save(path, "camera-check", {}, {"facts": found.facts(), "warnings": found.warnings()})
+        pipeline.folder.record(CHECK, inputs, time.monotonic() - start)
+    _, meta = npz.load(pipeline.folder.root / CHECK, "camera-check")
+    return meta["facts"], meta["warnings"]
+
+
+def _followed(pipeline, tracks: Tracks) -> tuple[Any, dict, list[str]]:
+    """Follow a turning camera by its background, or read camera.npz where it is current."""
+    from mrs.world.camera_motion import estimate
+
+    video, inputs = pipeline.video, _inputs(pipeline, tracks, "rotating")
+    pipeline.at = "following the camera"
+    pipeline.used.append(RESULT)
+    if not pipeline.reuse(RESULT, inputs):
+        start, count = time.monotonic(), len(video)
+        with pipeline.shown.step("camera", count) as update:
+            found = estimate(video.frames, boxes_by_row(video, tracks), video.camera, video.times_s,
+                             focal_known=pipeline.settings.values.fov is not None, update=update)
+        camera = found.applied(video.camera)
+        with pipeline.folder.writing(RESULT) as path:
+            camera_files.save(path, camera, video.times_s, video.frame_ids,
+                              {"motion": found.facts(), "warnings": found.warnings()})
+        pipeline.folder.record(RESULT, inputs, time.monotonic() - start, frames=count)
+    camera, meta = camera_files.load(pipeline.folder.root / RESULT)
+    return camera, meta["motion"], meta["warnings"]
+
+
+def level_first(video: Video, values) -> Video:
+    """The video with a still camera at the origin: level, or tilted as the settings say."""
+    return video.with_camera(world.level_camera(video.size_px, values.fov, values.camera_tilt))
