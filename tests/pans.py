@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,11 +10,12 @@ import numpy as np
 from mrs import rotations
 from mrs.cameras import Camera
 
-SIZE = (640, 360)
+SIZE = (480, 270)
 FOV_DEG = 60.0
 
 
-def surrounding(seed: int = 0, height: int = 1024) -> np.ndarray:
+@lru_cache(maxsize=2)
+def surrounding(seed: int = 0, height: int = 768) -> np.ndarray:
     """A random picture (h, 2 h, 3) of everything around, longitude to the right, latitude down: blobs of all sizes."""
     import cv2
 
@@ -34,11 +36,11 @@ def shown(picture: np.ndarray, camera: Camera, R: np.ndarray) -> np.ndarray:
     import cv2
 
     width, height = camera.size_px
-    x, y = np.meshgrid(np.arange(width, dtype=float), np.arange(height, dtype=float))
-    rays = np.stack([(x - camera.K[0, 2]) / camera.K[0, 0], (y - camera.K[1, 2]) / camera.K[1, 1], np.ones_like(x)], -1) @ R
-    rays /= np.linalg.norm(rays, axis=-1, keepdims=True)
-    u = (np.arctan2(rays[..., 0], rays[..., 2]) / (2 * np.pi) + 0.5) * picture.shape[1]
-    v = (np.arcsin(rays[..., 1]) / np.pi + 0.5) * picture.shape[0]
+    x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
+    across, down = (x - camera.K[0, 2]) / camera.K[0, 0], (y - camera.K[1, 2]) / camera.K[1, 1]
+    right, low, ahead = np.moveaxis(np.stack([across, down, np.ones_like(x)], -1).astype(np.float32) @ R.astype(np.float32), -1, 0)
+    u = (np.arctan2(right, ahead) / (2 * np.pi) + 0.5) * picture.shape[1]
+    v = (np.arctan2(low, np.hypot(right, ahead)) / np.pi + 0.5) * picture.shape[0]
     return cv2.remap(picture, u.astype(np.float32), v.astype(np.float32), cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
 
 
