@@ -12,7 +12,7 @@ from mrs.world.background import Lens, View, found_anew, turned
 
 ANCHORS = 7
 LATER_S = 0.5
-MOVED_DEG = 0.3
+MOVED_DEG = 0.2
 MOVED_OF_WIDTH = 0.004
 
 
