@@ -37,8 +37,8 @@ class Run:
         end: float | None = options.option(None, "End before this second of the video.")
         fov: float | None = options.option(None, "Horizontal field of view in degrees; without it, a guess.",
                                            min=1, max=175)
-        camera: str = options.option("static", "static, checked by the background; rotating, followed by it; auto, what the check says; "
-                                     "or a file of poses.")
+        camera: str = options.option("auto", "static, checked by the background; rotating, followed by it; auto, followed where the check "
+                                 "says that it moves; or a file of poses.")
         camera_tilt: float = options.option(0.0, "Degrees the camera looks down (negative: up).", min=-90, max=90)
         overlay: bool = options.option(True, "Draw the body over the video.")
         seed: int = options.option(0, "Seed of everything random.", min=0, max=2**32 - 1)

@@ -36,16 +36,28 @@ def filmed(pipeline, tracks: Tracks) -> tuple[Video, dict[str, Any]]:
     if mode not in CAMERAS:
         read = camera_files.read(Path(mode))
         camera = read.camera_of(video, video.camera)
-        return video.with_camera(camera), {"mode": "file", "path": mode, "file_sha256": sha256_of(Path(mode))}
-    told: dict[str, Any] = {"mode": mode}
+        return video.with_camera(camera), {"mode": "file", "taken_for": "still" if camera.is_still else "moving", "path": mode,
+                                           "file_sha256": sha256_of(Path(mode))}
+    told: dict[str, Any] = {"mode": mode, "taken_for": "still"}
+    doubts: list[str] = []
     if mode != "rotating":
-        told["check"], warnings = _checked(pipeline, tracks)
-        if mode == "static" or not told["check"]["moved"]:
-            pipeline.warnings += warnings
+        told["check"], doubts = _checked(pipeline, tracks)
+        if mode == "static" or told["check"]["moved"] is False:
+            pipeline.warnings += doubts
             return video, told
     camera, told["motion"], warnings = _followed(pipeline, tracks)
+    if mode == "auto" and told["check"]["moved"] is None and not _turns(told["motion"]):
+        pipeline.warnings += doubts
+        return video, told
     pipeline.warnings += warnings
-    return video.with_camera(camera), told
+    return video.with_camera(camera), told | {"taken_for": "turning"}
+
+
+def _turns(motion: dict[str, Any]) -> bool:
+    """Whether most frames could be followed, and the camera turned in them: pictures that can't be compared are no proof."""
+    from mrs.world.camera_check import MOVED_DEG
+
+    return motion["largest_turn_deg"] > MOVED_DEG and motion["frames_measured"] >= motion["frames"] / 2
 
 
 def _inputs(pipeline, tracks: Tracks, what: str) -> dict[str, Any]:

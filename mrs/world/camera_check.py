@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from contextlib import closing
 from dataclasses import dataclass
 
@@ -54,13 +55,13 @@ class Verdict:
             return []
         if self.moved:
             p = self.largest
-            return [f"The camera moves: between {p.from_s:.2f} s and {p.to_s:.2f} s the background turns by {p.angle_deg:.1f} degrees "
-                    f"({p.shift_px:.0f} px), but the camera is treated as still, so people's paths are wrong. "
-                    "Type: --camera rotating"]
+            return [(f"The camera moves: between {p.from_s:.2f} s and {p.to_s:.2f} s the background turns by {p.angle_deg:.1f} degrees "
+                     f"({p.shift_px:.0f} px), but the camera is treated as still, so people's paths are wrong. "
+                     "Type: --camera rotating")]
         lost = [p for p in self.pairs if p.angle_deg is None]
         if len(lost) < len(self.pairs):
-            return [f"The background differs between {lost[0].from_s:.2f} s and {lost[0].to_s:.2f} s (a cut, or a camera that moves); "
-                    "the camera is treated as still. Choose one shot with --start and --end, or type --camera rotating."]
+            return [(f"The background differs between {lost[0].from_s:.2f} s and {lost[0].to_s:.2f} s (a cut, or a camera that moves); "
+                     "the camera is treated as still. Choose one shot with --start and --end, or type --camera rotating.")]
         return ["Whether the camera stands still can't be told, as too little background is seen; it is treated as still."]
 
 
@@ -69,7 +70,7 @@ def check(video, boxes_of, camera: Camera) -> Verdict:
     first, later = _rows(video)
     lens = Lens.of(camera.K, camera.size_px)
     views = {frame.row: View(frame.rgb, boxes_of(frame.row), lens) for frame in _frames(video, sorted({*first, *later}))}
-    pairs = [*zip(first, later, strict=True), *zip(first[:-1], first[1:], strict=True)]
+    pairs = [*zip(first, later, strict=True), *itertools.pairwise(first)]
     return verdict([_pair(video, views, a, b) for a, b in pairs if a != b and a in views and b in views], camera.size_px[0])
 
 

@@ -9,6 +9,7 @@ A stretch that can't be joined to what was before it starts anew: a cut.
 
 from __future__ import annotations
 
+import itertools
 from collections import defaultdict
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -384,7 +385,7 @@ def _lay_out(keys: list[_Key], seen: list[_Seen], zooms: bool, sweeps: int = 300
 def _filled(R, zoom, known, times_s, bounds: list[int]):
     """Interpolate frames that were not measured, between the bounds of each shot; the ends are held."""
     quats = rotations.matrix_to_quat(R)
-    for a, b in zip(bounds[:-1], bounds[1:], strict=True):
+    for a, b in itertools.pairwise(bounds):
         at = a + np.flatnonzero(known[a:b])
         if len(at) and len(at) < b - a:
             quats[a:b] = rotations.resample(quats[at], times_s[at], times_s[a:b])

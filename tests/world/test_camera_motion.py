@@ -110,8 +110,9 @@ def test_one_frame_is_enough():
 
 def made(**changes):
     """A motion as the follower gives it."""
-    values = dict(R=turns(np.linspace(0, 20, 5)), zoom=np.ones(5), known=np.ones(5, bool), off_px=np.full(5, 0.2),
-                  share=np.full(5, 0.95), cuts_s=(), keyframes=1, size_px=(1280, 720), K=level_camera((1280, 720)).K, focal="given")
+    values = {"R": turns(np.linspace(0, 20, 5)), "zoom": np.ones(5), "known": np.ones(5, bool), "off_px": np.full(5, 0.2),
+              "share": np.full(5, 0.95), "cuts_s": (), "keyframes": 1, "size_px": (1280, 720), "K": level_camera((1280, 720)).K,
+              "focal": "given"}
     return CameraMotion(**{**values, **changes})
 
 
