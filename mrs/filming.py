@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from mrs.runfolder import HIDDEN, key_of, sha256_of
 from mrs.tracks import Tracks
 from mrs.video import Video
 
-CHECK, RESULT = f"{HIDDEN}/camera_check.npz", "camera.npz"
+CHECK, TRIED, RESULT = f"{HIDDEN}/camera_check.npz", f"{HIDDEN}/camera_tried.npz", "camera.npz"
 
 
 def boxes_by_row(video: Video, tracks: Tracks):
@@ -36,7 +37,7 @@ def filmed(pipeline, tracks: Tracks) -> tuple[Video, dict[str, Any]]:
     if mode not in CAMERAS:
         read = camera_files.read(Path(mode))
         camera = read.camera_of(video, video.camera)
-        return video.with_camera(camera), {"mode": "file", "taken_for": "still" if camera.is_still else "moving", "path": mode,
+        return video.with_camera(camera), {"mode": "file", "path": mode, "taken_for": "still" if camera.is_still else "moving",
                                            "file_sha256": sha256_of(Path(mode))}
     told: dict[str, Any] = {"mode": mode, "taken_for": "still"}
     doubts: list[str] = []
@@ -45,10 +46,13 @@ def filmed(pipeline, tracks: Tracks) -> tuple[Video, dict[str, Any]]:
         if mode == "static" or told["check"]["moved"] is False:
             pipeline.warnings += doubts
             return video, told
-    camera, told["motion"], warnings = _followed(pipeline, tracks)
-    if mode == "auto" and told["check"]["moved"] is None and not _turns(told["motion"]):
-        pipeline.warnings += doubts
-        return video, told
+    doubtful = mode == "auto" and told["check"]["moved"] is None
+    camera, told["motion"], warnings = _followed(pipeline, tracks, TRIED if doubtful else RESULT)
+    if doubtful:
+        if not _turns(told["motion"]):
+            pipeline.warnings += doubts
+            return video, told
+        _keep_tried(pipeline, tracks)
     pipeline.warnings += warnings
     return video.with_camera(camera), told | {"taken_for": "turning"}
 
@@ -86,25 +90,35 @@ def _checked(pipeline, tracks: Tracks) -> tuple[dict, list[str]]:
     return meta["facts"], meta["warnings"]
 
 
-def _followed(pipeline, tracks: Tracks) -> tuple[Any, dict, list[str]]:
-    """Follow a turning camera by its background, or read camera.npz where it is current."""
+def _followed(pipeline, tracks: Tracks, name: str) -> tuple[Any, dict, list[str]]:
+    """Follow a turning camera by its background into the file `name`, or read that where it is current."""
     from mrs.world.camera_motion import estimate
 
     video, inputs = pipeline.video, _inputs(pipeline, tracks, "rotating")
     pipeline.at = "following the camera"
-    pipeline.used.append(RESULT)
-    if not pipeline.reuse(RESULT, inputs):
+    pipeline.used.append(name)
+    if not pipeline.reuse(name, inputs):
         start, count = time.monotonic(), len(video)
         with pipeline.shown.step("camera", count) as update:
             found = estimate(video.frames, boxes_by_row(video, tracks), video.camera, video.times_s,
                              focal_known=pipeline.settings.values.fov is not None, update=update)
         camera = found.applied(video.camera)
-        with pipeline.folder.writing(RESULT) as path:
+        with pipeline.folder.writing(name) as path:
             camera_files.save(path, camera, video.times_s, video.frame_ids,
                               {"motion": found.facts(), "warnings": found.warnings()})
-        pipeline.folder.record(RESULT, inputs, time.monotonic() - start, frames=count)
-    camera, meta = camera_files.load(pipeline.folder.root / RESULT)
+        pipeline.folder.record(name, inputs, time.monotonic() - start, frames=count)
+    camera, meta = camera_files.load(pipeline.folder.root / name)
     return camera, meta["motion"], meta["warnings"]
+
+
+def _keep_tried(pipeline, tracks: Tracks) -> None:
+    """Make camera.npz of what was only tried, now that it is used."""
+    inputs = _inputs(pipeline, tracks, "rotating")
+    pipeline.used.append(RESULT)
+    if not pipeline.reuse(RESULT, inputs):
+        with pipeline.folder.writing(RESULT) as path:
+            shutil.copyfile(pipeline.folder.root / TRIED, path)
+        pipeline.folder.record(RESULT, inputs, 0.0)
 
 
 def level_first(video: Video, values) -> Video:

@@ -90,7 +90,21 @@ def test_pictures_that_cannot_be_compared_are_no_proof_of_a_turn(tmp_path, capsy
     done = here(capsys, "run", tmp_path / "grey.mp4", "-o", tmp_path / "o", *FAKE_FLAGS)
     assert done.code == 0 and "can't be told" in done.err
     assert report_of(tmp_path / "o")["camera"]["taken_for"] == "still"
-    assert Motion.load(tmp_path / "o/persons/01/motion.npz").camera.is_still
+    assert Motion.load(tmp_path / "o/persons/01/motion.npz").camera.is_still and not (tmp_path / "o/camera.npz").exists()
+
+
+def test_a_pan_too_quick_to_be_compared_is_followed(tmp_path, capsys):
+    """Half a second apart nothing is the same any more, from frame to frame most is: the check can't tell, following can."""
+    R = turns(np.linspace(0, 330, 90))
+    frames, _, camera = film(R, person=False)
+    write_video(tmp_path / "quick.mp4", (f.rgb for f in frames), np.arange(90) / 30, camera.size_px, crf=18)
+    command = ("run", tmp_path / "quick.mp4", "-o", tmp_path / "o", *FAKE_FLAGS, "--fov", FOV_DEG)
+    assert here(capsys, *command).code == 0
+    report = report_of(tmp_path / "o")
+    assert report["camera"]["check"]["moved"] is None and report["camera"]["taken_for"] == "turning"
+    found, _ = camera_files.load(tmp_path / "o/camera.npz")
+    assert error_deg(found.R @ found.R[0].T, R).max() < 1
+    assert here(capsys, *command).code == 0 and "camera.npz" in report_of(tmp_path / "o")["reused"]
 
 
 def test_another_camera_makes_the_bodies_anew(clips, tmp_path, capsys):
