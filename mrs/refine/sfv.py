@@ -195,9 +195,9 @@ class _Refiner:
         self.clip.betas = sum(share * solved.betas for solved, share in found) / weight
         log_focal = sum(share * solved.log_focal for solved, share in found) / weight
         K = self.clip.all.K.clone()
-        K[0, 0], K[1, 1] = K[0, 0] * log_focal.exp()[0], K[1, 1] * log_focal.exp()[0]
+        K[..., [0, 1], [0, 1]] *= log_focal.exp()[0]
         self.clip = self.clip.changed(K=K)
-        self.report["focal_px"] = float(K[0, 0])
+        self.report["focal_px"] = float(K[..., 0, 0].mean())
 
     def _segment(self, first: int, past: int, scales: Scales, iterations: int, progress, free_betas, free_focal):
         """Solve the windows of one stretch of rows; yield what each found and how many frames it has."""

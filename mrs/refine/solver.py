@@ -65,7 +65,7 @@ class Window:
 
     times (T,) in double precision, step (T,) time a frame stands for over 1/30 s, observed (T, K, 2) px, weights (T, K), height (T,) px,
     turned (T, 24, 3, 3) and root (T, 3) the start in the world, pull (T, 24) reliability of the start and `initial`
-    (T, 24, 3, 3) what it pulls to; K (3, 3), R and t the camera, (3, 3) and (3,) or one a frame; has_camera: whether there
+    (T, 24, 3, 3) what it pulls to; K, R and t the camera, (3, 3), (3, 3) and (3,) or one a frame; has_camera: whether there
     is one, or nothing was seen at all. contacts (T, 4), hands (T, 2) and flight (T,) are probabilities, ground () a height,
     each or None; codes (T, D) where a decoder is used; held: how many leading frames are the end of the previous window and stay.
     """
@@ -97,11 +97,11 @@ class Window:
 
     def at(self, rows) -> Window:
         """The same for some rows."""
-        whole = {"local_share", "K", "ground", "up", "has_camera", "held"}
+        whole, still = {"local_share", "ground", "up", "has_camera", "held"}, {"K": 2, "R": 2, "t": 1}
         values = {}
         for f in fields(self):
             value = getattr(self, f.name)
-            per_frame = f.name not in whole and value is not None and (f.name not in "Rt" or value.ndim > 2 - (f.name == "t"))
+            per_frame = f.name not in whole and value is not None and value.ndim > still.get(f.name, 0)
             values[f.name] = value[rows] if per_frame else value
         return Window(**values)
 
@@ -248,9 +248,9 @@ class Problem:
     def _reprojection(self, joints, turned, betas, log_focal):
         w, s = self.window, self.scales
         marks = w.seen(self.body.keypoints(joints, turned, betas))
-        focal = torch.stack([w.K[0, 0], w.K[1, 1]])
+        focal = torch.stack([w.K[..., 0, 0], w.K[..., 1, 1]], -1)[..., None, :]
         focal = focal if log_focal is None else focal * log_focal.exp()
-        projected = marks[..., :2] / marks[..., 2:].clamp_min(0.05) * focal + w.K[:2, 2]
+        projected = marks[..., :2] / marks[..., 2:].clamp_min(0.05) * focal + w.K[..., None, :2, 2]
         return terms.reprojection(projected, w.observed, w.weights, w.height, w.step, scale=s.reprojection,
                                   rho=s.reprojection_rho)
 

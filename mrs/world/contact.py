@@ -42,7 +42,7 @@ def _speed_across(points: np.ndarray, times_s: np.ndarray, camera: Camera | None
     before = np.minimum(before, after - 1)
     velocity = (points[after] - points[before]) / (times_s[after] - times_s[before])[:, None, None]
     if camera is not None:
-        ray = points - camera.to_world(np.zeros(3))
+        ray = points - camera.centre_m[..., None, :]
         ray /= np.maximum(np.linalg.norm(ray, axis=-1, keepdims=True), 1e-9)
         velocity = velocity - (velocity * ray).sum(-1, keepdims=True) * ray
     return np.linalg.norm(velocity, axis=-1)
