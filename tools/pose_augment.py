@@ -9,7 +9,7 @@ from tools import corpus
 
 LIMBS = {"spine": (3, 6, 9, 12, 15), "left_arm": (13, 16, 18, 20, 22), "right_arm": (14, 17, 19, 21, 23),
          "left_leg": (1, 4, 7, 10), "right_leg": (2, 5, 8, 11)}
-MIX = {"spine": 0.25, "left_arm": 0.35, "right_arm": 0.35, "left_leg": 0.12, "right_leg": 0.12}
+MIX = {"spine": 0.25, "left_arm": 0.4, "right_arm": 0.4, "left_leg": 0.12, "right_leg": 0.12}
 FREE_LIMB, FREE_BODY = 0.04, 0.04
 
 
@@ -37,7 +37,7 @@ class Poses:
         return torch.searchsorted(self.cumulated, at).clamp_max(len(self.quats) - 1)
 
     def draw(self, count: int, generator) -> torch.Tensor:
-        """Augmented poses (count, 23, 4)."""
+        """Poses (count, 23, 4) with limbs mixed; without noise."""
         quats = self.complete(self.rows(count, generator), generator)
         for name, joints in LIMBS.items():
             columns = torch.tensor(joints) - 1
@@ -51,7 +51,7 @@ class Poses:
         few = torch.nonzero(torch.rand(count, generator=generator) < FREE_BODY)[:, 0]
         for column in range(23):
             quats[few, column] = self.quats[self.rows(len(few), generator), column]
-        return mirrored(noisy(quats, generator), torch.rand(count, generator=generator) < 0.5)
+        return mirrored(quats, torch.rand(count, generator=generator) < 0.5)
 
     def complete(self, rows: torch.Tensor, generator) -> torch.Tensor:
         """Poses at rows; half of those that lack joints get them from a pose that has them all."""
@@ -64,10 +64,10 @@ class Poses:
 
 
 def noisy(quats: torch.Tensor, generator) -> torch.Tensor:
-    """Turn every joint by a little: 1 to 4 degrees a pose, 10 for one pose in 16."""
+    """Turn every joint by a little: 2 to 6 degrees a pose, 12 for one pose in 16."""
     count = len(quats)
-    degrees = 1 + 3 * torch.rand(count, 1, 1, generator=generator)
-    degrees = torch.where(torch.rand(count, 1, 1, generator=generator) < 1 / 16, 10.0, degrees)
+    degrees = 2 + 4 * torch.rand(count, 1, 1, generator=generator)
+    degrees = torch.where(torch.rand(count, 1, 1, generator=generator) < 1 / 16, 12.0, degrees)
     turn = torch.randn(count, 23, 3, generator=generator) * torch.deg2rad(degrees) / 3**0.5
     return multiply(quats, small_quat(turn))
 

@@ -9,14 +9,13 @@ from mrs.refine import prior
 
 LATENT = 32
 SIGMA = 0.35
-KINDS = {"encode": ((prior.EVEN, prior.ODD), (LATENT, LATENT)), "decode": ((LATENT, LATENT), (prior.EVEN, prior.ODD))}
 
 
 class Vae(prior.PosePrior):
     """Encoder and decoder of two hidden layers; energy = reconstruction error / (2 sigma^2) + |z|^2 / 2."""
 
-    def __init__(self, arrays, dtype=torch.float32, device="cpu"):
-        super().__init__(arrays, dtype, device)
+    def prepare(self) -> None:
+        """Nothing to build: the layers are dense already."""
 
     @staticmethod
     def start(hidden: int, generator) -> dict[str, np.ndarray]:

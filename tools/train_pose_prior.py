@@ -19,10 +19,11 @@ import torch
 from mrs.data import asset_path
 from mrs.refine import prior
 from tools import prior_report
-from tools.pose_augment import Poses, to_matrix
+from tools.pose_augment import Poses, noisy, to_matrix
 from tools.pose_vae import Vae
 
 FLOOR_RAD = 0.05
+POOL, REDRAW = 60_000, 500
 
 
 def main() -> None:
@@ -30,8 +31,8 @@ def main() -> None:
     ask = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ask.add_argument("--kind", choices=("flow", "vae"), default="flow")
     ask.add_argument("--layers", type=int, default=6)
-    ask.add_argument("--hidden", type=int, default=64)
-    ask.add_argument("--steps", type=int, default=24000)
+    ask.add_argument("--hidden", type=int, default=48)
+    ask.add_argument("--steps", type=int, default=12000)
     ask.add_argument("--batch", type=int, default=512)
     ask.add_argument("--rate", type=float, default=3e-3)
     ask.add_argument("--seed", type=int, default=0)
@@ -74,10 +75,14 @@ def train(args) -> dict[str, np.ndarray]:
         generator.set_state(saved["generator"])
     clock, running = time.monotonic(), None
     for step in range(begin, args.steps):
+        if step % REDRAW == 0 or step == begin:
+            pool = poses.draw(POOL, generator)
         for part in adam.param_groups:
             part["lr"] = args.rate * min(1, (step + 1) / 200) * 0.5 * (1 + np.cos(np.pi * step / args.steps))
-        loss = model.loss(model.numbers(to_matrix(poses.draw(args.batch, generator))), generator) \
-            if args.kind == "vae" else nll(model, model.numbers(to_matrix(poses.draw(args.batch, generator)))).mean()
+        model.prepare()
+        batch = pool[torch.randint(POOL, (args.batch,), generator=generator)]
+        numbers = model.numbers(to_matrix(noisy(batch, generator)))
+        loss = model.loss(numbers, generator) if args.kind == "vae" else nll(model, numbers).mean()
         adam.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(learned.values(), 20.0)
@@ -93,6 +98,8 @@ def train(args) -> dict[str, np.ndarray]:
                         "adam": adam.state_dict(), "generator": generator.get_state()}, place)
     for name, value in learned.items():
         value.data.copy_(mean[name])
+    with torch.no_grad():
+        model.prepare()
     return finish(model, arrays, poses)
 
 
@@ -104,7 +111,7 @@ def nll(model: prior.PosePrior, numbers: torch.Tensor) -> torch.Tensor:
 
 def frontend(poses: Poses, generator) -> dict[str, np.ndarray]:
     """Mean rotations and the whitening of 40,000 augmented poses; both commute with the mirror."""
-    matrices = to_matrix(poses.draw(40000, generator)).double()
+    matrices = to_matrix(noisy(poses.draw(40000, generator), generator)).double()
     u, _, vt = torch.linalg.svd(matrices.mean(0))
     mean = evened(u @ vt)
     basis = prior.mirror_basis()
@@ -114,7 +121,11 @@ def frontend(poses: Poses, generator) -> dict[str, np.ndarray]:
     for part in (slice(0, prior.EVEN), slice(prior.EVEN, 69)):
         values, vectors = np.linalg.eigh(np.cov((numbers - centre)[:, part].T))
         size = np.sqrt(np.maximum(values, FLOOR_RAD**2))
-        whiten[part, part], unwhiten[part, part] = vectors / size, (vectors * size).T
+        mixed = torch.linalg.qr(torch.randn(len(size), len(size), generator=generator))[0].double().numpy()
+        whiten[part, part], unwhiten[part, part] = vectors / size @ mixed, mixed.T @ (vectors * size).T
+    (a, b), (c, _) = prior.HALVES
+    order = np.r_[:a, prior.EVEN : prior.EVEN + b, a : a + c, prior.EVEN + b : 69]
+    whiten, unwhiten = whiten[:, order], unwhiten[order]
     return {"mean": mean.numpy(), "whiten": basis @ whiten, "unwhiten": unwhiten @ basis.T, "offset": centre @ whiten,
             "settled": np.zeros(()), "spread": np.ones(()), "usual_log_scale": np.zeros(())}
 
@@ -131,13 +142,10 @@ def evened(mean: torch.Tensor) -> torch.Tensor:
 
 
 def start_flow(args, generator) -> dict[str, np.ndarray]:
-    """Random orthogonal mixtures and coupling networks that begin as the identity."""
+    """Coupling networks that begin as the identity."""
     out, hidden = {}, args.hidden
-    even, odd = prior.EVEN // 2, prior.ODD // 2
-    moved_even, moved_odd = prior.EVEN - even, prior.ODD - odd
     for k in range(args.layers):
-        for name, size in (("even", prior.EVEN), ("odd", prior.ODD)):
-            out[f"{name}_{k}"] = torch.linalg.qr(torch.randn(size, size, generator=generator))[0].numpy()
+        (even, odd), (moved_even, moved_odd) = prior.HALVES[k % 2], prior.HALVES[1 - k % 2]
         out[f"w_{k}"] = (torch.randn(even, hidden, generator=generator) / even**0.5).numpy()
         out[f"v_{k}"] = (torch.randn(odd, hidden, generator=generator) / odd**0.5).numpy()
         out[f"b_{k}"] = (0.5 * torch.randn(hidden, generator=generator)).numpy()
@@ -156,7 +164,7 @@ def finish(model, arrays, poses: Poses) -> dict[str, np.ndarray]:
             code, log_scale = model.flow(model.numbers(plain))
         nats = 0.5 * (code**2).sum(-1) - log_scale
         out |= {"settled": np.percentile(nats.numpy(), 75), "spread": np.array(4.0), "usual_log_scale": log_scale.median().numpy()}
-    exact = ("mean", "whiten", "unwhiten", "offset", "settled", "spread", "usual_log_scale", "even", "odd")
+    exact = ("mean", "whiten", "unwhiten", "offset", "settled", "spread", "usual_log_scale")
     return {n: np.asarray(v, np.float32 if n.startswith(exact) else np.float16) for n, v in out.items()}
 
 

@@ -1,10 +1,10 @@
 """A small learned prior of body pose: a normalizing flow over joint rotations, trained on motion capture.
 
 A pose is 69 numbers: per joint the modified Rodrigues parameters 4 tan(angle / 4) axis of its rotation away from the
-joint's mean, split into a mirror-even half (left plus mirrored right) and a mirror-odd one, and whitened. Affine
+joint's mean, taken apart into mirror-even ones (left plus mirrored right) and mirror-odd ones, and whitened. Affine
 coupling layers (Dinh et al., "Density estimation using Real NVP", 2017) turn them into a code that is standard normal
-over plausible poses. Every layer commutes with the mirror, so a mirrored pose has the mirrored code and exactly the
-same energy. The map is invertible: `decode(encode(pose))` is the pose itself.
+over plausible poses. Every layer commutes with the mirror, so a mirrored pose has the mirrored code and the same
+energy. The map is invertible: `decode(encode(pose))` is the pose itself.
 
     prior = load_prior()
     energy = prior.energy(local)           # (...,) from local rotations (..., 23, 3, 3), SMPL's joints 1 to 23
@@ -23,6 +23,8 @@ from mrs.skeletons import SMPL_24
 WEIGHTS = "models/pose_prior.npz"
 JOINTS = 23
 EVEN, ODD = 32, 37
+HALVES = ((16, 18), (16, 19))
+FIRST = sum(HALVES[0])
 MOST_LOG_SCALE = 1.5
 FAR_NATS = 30.0
 
@@ -48,30 +50,51 @@ def mirror_basis() -> np.ndarray:
     return np.array(even + odd).T
 
 
+def mirror_signs() -> np.ndarray:
+    """Signs (69,) that the mirror gives to a code."""
+    return np.concatenate([np.repeat([1.0, -1.0], half) for half in HALVES])
+
+
 class PosePrior:
     """The flow on one device.
 
-    `arrays` holds mean (23, 3, 3), the joints' mean rotations; centre (32,) of the even numbers; whiten (69, 69) and
-    unwhiten; settled (), the negative log likelihood below which a pose counts as plain; and of every layer k
-    even_k (32, 32), odd_k (37, 37), orthogonal mixtures, and w_k, v_k, b_k, p_k, q_k, c_k, the coupling network.
+    `arrays` holds mean (23, 3, 3), the joints' mean rotations; whiten and unwhiten (69, 69) and offset (69,), which
+    order the numbers as two halves of even and odd ones; settled, spread and usual_log_scale (), which set the zero of
+    the energy; and of every layer k the coupling network w_k, v_k, b_k, p_k, q_k, c_k.
     """
 
     def __init__(self, arrays: dict[str, np.ndarray], dtype=torch.float32, device="cpu"):
         self.p = {name: torch.as_tensor(np.asarray(value), dtype=dtype, device=device) for name, value in arrays.items()}
-        self.layers = sum(name.startswith("w_") for name in arrays)
+        self.reader = torch.as_tensor(_reader(np.asarray(arrays["mean"], float)), dtype=dtype, device=device)
+        self.prepare()
 
     @property
     def dim(self) -> int:
         """Numbers in a code."""
         return EVEN + ODD
 
-    def numbers(self, local: torch.Tensor) -> torch.Tensor:
-        """Local rotations (..., 23, 3, 3) to whitened numbers (..., 69), even half first."""
-        away = self.p["mean"].transpose(-1, -2) @ local
-        return self._whitened(mrp(away).flatten(-2))
+    def prepare(self) -> None:
+        """Build the layers' matrices from the parameters, after a change of these."""
+        count = sum(name.startswith("w_") for name in self.p)
+        self.layers = [self._matrices(k) for k in range(count)]
 
-    def _whitened(self, flat: torch.Tensor) -> torch.Tensor:
-        return flat @ self.p["whiten"] - self.p["offset"]
+    def _matrices(self, k: int):
+        """The coupling network k as two dense layers.
+
+        The mirror turns the sign of odd inputs and thereby exchanges the two hidden halves: what takes their sum is
+        even, what takes their difference odd.
+        """
+        w, v, b, p, q, c = (self.p[f"{name}_{k}"] for name in "wvbpqc")
+        even = HALVES[1 - k % 2][0]
+        into = torch.cat([torch.cat([w, w], 1), torch.cat([v, -v], 1)])
+        out = torch.cat([torch.cat([p[:, :even], sign * q, p[:, even:]], 1) for sign in (1, -1)])
+        return into, torch.cat([b, b]), out, torch.cat([c[:even], torch.zeros_like(q[0]), c[even:]])
+
+    def numbers(self, local: torch.Tensor) -> torch.Tensor:
+        """Local rotations (..., 23, 3, 3) to whitened numbers (..., 69)."""
+        read = local.flatten(-3) @ self.reader
+        twist, trace = read[..., : 3 * JOINTS].unflatten(-1, (JOINTS, 3)), read[..., 3 * JOINTS :]
+        return _mrp(twist, trace).flatten(-2) @ self.p["whiten"] - self.p["offset"]
 
     def rotations(self, numbers: torch.Tensor) -> torch.Tensor:
         """Undo :meth:`numbers`: (..., 69) to local rotations (..., 23, 3, 3)."""
@@ -87,7 +110,7 @@ class PosePrior:
         return self.rotations(self.unflow(code))
 
     def energy(self, local: torch.Tensor) -> torch.Tensor:
-        """Implausibility (...) of local rotations (..., 23, 3, 3) in nats: at or near 0 for plain poses, never negative.
+        """Implausibility (...) of local rotations (..., 23, 3, 3) in nats: near 0 for plain poses, never negative.
 
         softplus of the flow's negative log likelihood over that of common poses, so that plain poses are not drawn to
         the most common one; beyond FAR_NATS it grows like a square root, so that wild poses do not outweigh the rest.
@@ -96,7 +119,7 @@ class PosePrior:
         return self._settled(0.5 * (code**2).sum(-1) - log_scale)
 
     def code_energy(self, code: torch.Tensor) -> torch.Tensor:
-        """Implausibility (...) of a code (..., 69): that of its pose under the standard normal, on the same footing."""
+        """Implausibility (...) of codes (..., 69) under the standard normal, with the same zero and growth."""
         return self._settled(0.5 * (code**2).sum(-1) - self.p["usual_log_scale"])
 
     def _settled(self, nats: torch.Tensor) -> torch.Tensor:
@@ -105,70 +128,64 @@ class PosePrior:
         return FAR_NATS * ((1 + 2 * over / FAR_NATS).sqrt() - 1)
 
     def flow(self, numbers: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Whitened numbers (..., 69) to the code and the log of the map's volume change (...)."""
-        even, odd = numbers[..., :EVEN], numbers[..., EVEN:]
+        """Whitened numbers (..., 69) to the code and the log of the map's change of volume (...)."""
+        halves = [numbers[..., :FIRST], numbers[..., FIRST:]]
         total = 0.0
-        for k in range(self.layers):
-            (fixed_e, moved_e), (fixed_o, moved_o) = self._halves(even @ self.p[f"even_{k}"], odd @ self.p[f"odd_{k}"])
-            shift_e, shift_o, log_scale = self._coupling(k, fixed_e, fixed_o)
-            scale = log_scale.exp()
-            split = moved_e.shape[-1]
-            even = torch.cat([(moved_e + shift_e) * scale[..., :split], fixed_e], -1)
-            odd = torch.cat([(moved_o + shift_o) * scale[..., split:], fixed_o], -1)
+        for k, layer in enumerate(self.layers):
+            shift, log_scale = _coupling(layer, halves[k % 2])
+            halves[1 - k % 2] = (halves[1 - k % 2] + shift) * log_scale.exp()
             total = total + log_scale.sum(-1)
-        return torch.cat([even, odd], -1), total
+        return torch.cat(halves, -1), total
 
     def unflow(self, code: torch.Tensor) -> torch.Tensor:
         """Undo :meth:`flow`: the whitened numbers of a code."""
-        even, odd = code[..., :EVEN], code[..., EVEN:]
-        for k in reversed(range(self.layers)):
-            half_e, half_o = EVEN - EVEN // 2, ODD - ODD // 2
-            moved_e, fixed_e = even[..., :half_e], even[..., half_e:]
-            moved_o, fixed_o = odd[..., :half_o], odd[..., half_o:]
-            shift_e, shift_o, log_scale = self._coupling(k, fixed_e, fixed_o)
-            scale = (-log_scale).exp()
-            even = torch.cat([fixed_e, moved_e * scale[..., :half_e] - shift_e], -1) @ self.p[f"even_{k}"].T
-            odd = torch.cat([fixed_o, moved_o * scale[..., half_e:] - shift_o], -1) @ self.p[f"odd_{k}"].T
-        return torch.cat([even, odd], -1)
+        halves = [code[..., :FIRST], code[..., FIRST:]]
+        for k in reversed(range(len(self.layers))):
+            shift, log_scale = _coupling(self.layers[k], halves[k % 2])
+            halves[1 - k % 2] = halves[1 - k % 2] * (-log_scale).exp() - shift
+        return torch.cat(halves, -1)
 
-    @staticmethod
-    def _halves(even, odd):
-        """The half that steers and the half that is moved, of both kinds."""
-        return ((even[..., : EVEN // 2], even[..., EVEN // 2 :]), (odd[..., : ODD // 2], odd[..., ODD // 2 :]))
 
-    def _coupling(self, k: int, even, odd):
-        """Shifts of the moved even and odd numbers, and the log scales of both.
+def _coupling(layer, steering: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Shift and log scale of the other half."""
+    into, bias, out, constant = layer
+    shift, log_scale = (torch.nn.functional.silu(steering @ into + bias) @ out + constant).chunk(2, -1)
+    return shift, MOST_LOG_SCALE * torch.tanh(log_scale / MOST_LOG_SCALE)
 
-        The mirror turns the sign of `odd` and thereby exchanges the two hidden halves: their sum is even, their
-        difference odd.
-        """
-        plain, turned = even @ self.p[f"w_{k}"] + self.p[f"b_{k}"], odd @ self.p[f"v_{k}"]
-        one, other = torch.nn.functional.silu(plain + turned), torch.nn.functional.silu(plain - turned)
-        out = (one + other) @ self.p[f"p_{k}"] + self.p[f"c_{k}"]
-        half = EVEN - EVEN // 2
-        log_scale = MOST_LOG_SCALE * torch.tanh(out[..., half:] / MOST_LOG_SCALE)
-        return out[..., :half], (one - other) @ self.p[f"q_{k}"], log_scale
+
+def _reader(mean: np.ndarray) -> np.ndarray:
+    """(207, 92): local rotations, flattened, to 69 entries of mean^T R - R^T mean about x, y, z, then 23 traces."""
+    out = np.zeros((JOINTS, 3, 3, 4 * JOINTS))
+    for joint in range(JOINTS):
+        for axis, (a, b) in enumerate(((2, 1), (0, 2), (1, 0))):
+            out[joint, :, b, 3 * joint + axis] += mean[joint, :, a]
+            out[joint, :, a, 3 * joint + axis] -= mean[joint, :, b]
+        out[joint, :, :, 3 * JOINTS + joint] = mean[joint]
+    return out.reshape(9 * JOINTS, 4 * JOINTS)
+
+
+def _mrp(twist: torch.Tensor, trace: torch.Tensor) -> torch.Tensor:
+    """4 tan(angle / 4) axis (..., 3), from 2 sin(angle) axis and the trace; smooth, fading to zero at half a turn."""
+    w = 0.5 * ((1 + trace).clamp_min(0) + 1e-4).sqrt()
+    return twist / (w * (1 + w))[..., None]
 
 
 def mrp(matrix: torch.Tensor) -> torch.Tensor:
-    """4 tan(angle / 4) axis (..., 3) of rotations (..., 3, 3); smooth up to half a turn, where it fades to zero."""
+    """4 tan(angle / 4) axis (..., 3) of rotations (..., 3, 3)."""
     m = matrix
     twist = torch.stack([m[..., 2, 1] - m[..., 1, 2], m[..., 0, 2] - m[..., 2, 0], m[..., 1, 0] - m[..., 0, 1]], -1)
-    trace = m[..., 0, 0] + m[..., 1, 1] + m[..., 2, 2]
-    w = 0.5 * ((1 + trace).clamp_min(0) + 1e-4).sqrt()
-    return twist / (w * (1 + w))[..., None]
+    return _mrp(twist, m[..., 0, 0] + m[..., 1, 1] + m[..., 2, 2])
 
 
 def from_mrp(vectors: torch.Tensor) -> torch.Tensor:
     """Rotations (..., 3, 3) of 4 tan(angle / 4) axis (..., 3)."""
     p = vectors / 4
-    square = (p**2).sum(-1, keepdim=True)
+    square = (p**2).sum(-1)[..., None, None]
     x, y, z = p.unbind(-1)
     zero = torch.zeros_like(x)
     skew = torch.stack([zero, -z, y, z, zero, -x, -y, x, zero], -1).unflatten(-1, (3, 3))
-    below = (1 + square[..., None]) ** 2
     eye = torch.eye(3, dtype=p.dtype, device=p.device)
-    return eye + (4 * (1 - square[..., None]) * skew + 8 * skew @ skew) / below
+    return eye + (4 * (1 - square) * skew + 8 * skew @ skew) / (1 + square) ** 2
 
 
 @lru_cache(maxsize=4)
