@@ -26,6 +26,11 @@ def contact_probabilities(soles_m: np.ndarray, times_s: np.ndarray, camera: Came
     slow = _falling(speed, SPEED_M_S, SPEED_WIDTH)
     low = _falling(soles_m[..., 1] - _local_floor(soles_m[..., 1].min(1), times_s)[:, None], HEIGHT_M, HEIGHT_WIDTH)
     likely = slow * low if seen is None else slow * low * np.clip(seen, 0, 1)
+    return drop_short(likely, times_s)
+
+
+def drop_short(likely: np.ndarray, times_s: np.ndarray) -> np.ndarray:
+    """Set probabilities (T, F) to zero outside of intervals above a half that last SHORTEST_S or longer."""
     return likely * _long_enough(likely > 0.5, times_s)
 
 
