@@ -10,7 +10,7 @@ from tools import corpus
 LIMBS = {"spine": (3, 6, 9, 12, 15), "left_arm": (13, 16, 18, 20, 22), "right_arm": (14, 17, 19, 21, 23),
          "left_leg": (1, 4, 7, 10), "right_leg": (2, 5, 8, 11)}
 MIX = {"spine": 0.25, "left_arm": 0.4, "right_arm": 0.4, "left_leg": 0.12, "right_leg": 0.12}
-FREE_LIMB, FREE_BODY = 0.04, 0.04
+FREE_LIMB, FREE_BODY = 0.08, 0.10
 
 
 class Poses:
