@@ -32,14 +32,21 @@ def contacts(motion: Motion, flat: bool = False) -> np.ndarray:
     """
     soles, times = sole_points(motion), motion.times_s
     rate = (len(times) - 1) / (times[-1] - times[0])
-    lowest = soles[..., 1].min(1)
-    floor = minimum_filter1d(lowest, 2 * round(FLOOR_S * rate) + 1, mode="nearest")
-    floor = np.zeros_like(lowest) if flat else np.minimum(floor, np.percentile(lowest, 5) + FLOOR_RISE_M)
     speed = np.linalg.norm(np.gradient(soles, times, axis=0), axis=-1)
-    height = soles[..., 1] - floor[:, None]
+    height = heights(motion, flat)
     sure = (speed < SLOW_M_S) & (height < LOW_M)
     may = (speed < SLID_M_S) & (height < LIFTED_M)
     return np.stack([_hysteresis(sure[:, k], may[:, k], max(round(SHORTEST_S * rate), 1)) for k in range(4)], -1)
+
+
+def heights(motion: Motion, flat: bool = False) -> np.ndarray:
+    """Heights (T, 4) of the soles over the floor."""
+    rise = sole_points(motion)[..., 1]
+    lowest = rise.min(1)
+    rate = (len(rise) - 1) / (motion.times_s[-1] - motion.times_s[0])
+    floor = minimum_filter1d(lowest, 2 * round(FLOOR_S * rate) + 1, mode="nearest")
+    floor = np.zeros_like(lowest) if flat else np.minimum(floor, np.percentile(lowest, 5) + FLOOR_RISE_M)
+    return rise - floor[:, None]
 
 
 def _hysteresis(sure: np.ndarray, may: np.ndarray, shortest: int) -> np.ndarray:

@@ -87,7 +87,7 @@ def film(path: Path, seed: int, training: bool) -> dict[str, np.ndarray]:
     left, right = contact_net.features(motion, track, at)
     truth = contact_clips.contacts(clean, flat)
     return {"left": left.astype(np.float32), "right": right.astype(np.float32), "truth": _nearest(clean.times_s, truth, at),
-            "rule": _nearest(clean.times_s, rule(motion, track), at), "aloft": _nearest(clean.times_s, ~truth.any(1), at)}
+            "rule": _nearest(clean.times_s, rule(motion, track), at), "aloft": _nearest(clean.times_s, (contact_clips.heights(clean, flat) > contact_clips.LIFTED_M).all(1), at)}
 
 
 def rule(motion: Motion, track) -> np.ndarray:

@@ -17,12 +17,13 @@ import numpy as np
 from mrs import rotations
 from mrs.motion import Motion
 from mrs.tracks import Track
-from mrs.world.contact import drop_short
+from mrs.world.contact import long_enough
 
 WEIGHTS = "models/foot_contacts.npz"
 GRID_HZ = 30.0
 TAPS = (-8, -5, -3, -2, -1, 0, 1, 2, 3, 5, 8)
 NEAR_S, WIDE_S = 0.25, 1.0
+SHORTEST_S = 0.06
 FEET = (("heel", ("heel", "ankle")), ("toe", ("foot_index", "big_toe", "ankle")))
 
 
@@ -40,7 +41,13 @@ def foot_contacts(motion: Motion, track: Track | None = None) -> np.ndarray:
     known = np.concatenate([logits(network(), side) for side in sides], -1)
     likely = 1 / (1 + np.exp(-np.clip(known, -30, 30)))
     likely = np.stack([np.interp(times, at, column) for column in likely.T], -1)
-    return drop_short(likely, times)
+    return without_short(likely, times)
+
+
+def without_short(likely: np.ndarray, times_s: np.ndarray) -> np.ndarray:
+    """Halve probabilities (T, F) above a half in intervals shorter than SHORTEST_S; doubts stay as they are."""
+    touching = likely > 0.5
+    return np.where(touching & ~long_enough(touching, times_s, SHORTEST_S), likely / 2, likely)
 
 
 def grid(times_s: np.ndarray) -> np.ndarray:
