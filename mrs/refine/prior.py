@@ -119,7 +119,7 @@ class PosePrior:
 
     def nats(self, local: torch.Tensor) -> torch.Tensor:
         """Negative log likelihood (...) of local rotations (..., 23, 3, 3), up to a constant."""
-        return _Nats.apply(local.flatten(-3).flatten(0, -2), self).reshape(local.shape[:-3])
+        return _Nats.apply(local.reshape(-1, 9 * JOINTS), self).reshape(local.shape[:-3])
 
     def code_energy(self, code: torch.Tensor) -> torch.Tensor:
         """Implausibility (...) of codes (..., 69) under the standard normal, with the same zero and growth."""
