@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -61,22 +62,21 @@ def train(found, args) -> dict[str, np.ndarray]:
     windows, wanted, held = _windows(found)
     flat = windows.reshape(-1, contact_net.SIZE)
     mean, size = flat.mean(0), flat.std(0).clamp_min(0.02)
-    mean[contact_net.PICTURE] = 0
+    signs = torch.as_tensor(contact_net.odd_signs())
+    mean[contact_net.PICTURE], mean[signs < 0] = 0, 0
     taps, features = len(contact_net.TAPS), contact_net.SIZE
     sizes = (taps * features, *args.hidden, 2)
-    params = [(torch.randn(a, b, generator=generator) * (2 / a) ** 0.5).requires_grad_() for a, b in zip(sizes, sizes[1:], strict=False)]
+    params = [(torch.randn(a, b, generator=generator) * (2 / a) ** 0.5).requires_grad_() for a, b in pairwise(sizes)]
     params += [torch.zeros(b, requires_grad=True) for b in sizes[1:]]
-    signs = torch.as_tensor(contact_net.odd_signs())
 
     def answer(rows, blind):
         seen = windows[rows].clone()
         seen[blind, :, contact_net.PICTURE] = 0
         seen = (seen - mean) / size
-        both = [seen.flatten(1), ((windows_back(seen, signs, mean, size))).flatten(1)]
-        return sum(_mlp(x, params) for x in both) / 2
+        return (_mlp(seen.flatten(1), params) + _mlp((seen.flip(1) * signs).flatten(1), params)) / 2
 
     adam = torch.optim.AdamW(params, lr=2e-3, weight_decay=0.02)
-    use, test = torch.nonzero(~held)[:, 0], torch.nonzero(held)[:, 0]
+    use, aside = torch.nonzero(~held)[:, 0], torch.nonzero(held)[:, 0]
     steps = args.epochs * (len(use) // 512)
     best, kept, begin = np.inf, None, time.monotonic()
     for step in range(steps):
@@ -89,9 +89,9 @@ def train(found, args) -> dict[str, np.ndarray]:
         adam.step()
         if (step + 1) % max(steps // 20, 1) == 0:
             with torch.no_grad():
-                out = answer(test, torch.zeros(len(test), dtype=bool))
-                miss = float(torch.nn.functional.binary_cross_entropy_with_logits(out, wanted[test]))
-                right = float(((out > 0) == (wanted[test] > 0.5)).float().mean())
+                out = answer(aside, torch.zeros(len(aside), dtype=bool))
+                miss = float(torch.nn.functional.binary_cross_entropy_with_logits(out, wanted[aside]))
+                right = float(((out > 0) == (wanted[aside] > 0.5)).float().mean())
             if miss < best:
                 best, kept = miss, [p.detach().clone() for p in params]
             print(f"step {step + 1} of {steps}: loss {float(loss):.3f}, kept aside {miss:.3f}, right {100 * right:.1f} %, "
@@ -99,11 +99,6 @@ def train(found, args) -> dict[str, np.ndarray]:
     names = ("w0", "w1", "w2", "b0", "b1", "b2")
     half = {name: value.numpy().astype(np.float16) for name, value in zip(names, kept, strict=True)}
     return half | {"mean": mean.numpy(), "size": size.numpy()}
-
-
-def windows_back(seen, signs, mean, size):
-    """Normalised windows (N, taps, F) of the same with time reversed."""
-    return ((seen.flip(1) * size + mean) * signs - mean) / size
 
 
 def _mlp(x, params):

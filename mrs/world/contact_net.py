@@ -30,8 +30,8 @@ FEET = (("heel", ("heel", "ankle")), ("toe", ("foot_index", "big_toe", "ankle"))
 def foot_contacts(motion: Motion, track: Track | None = None) -> np.ndarray:
     """Contact probability (T, 4) of left heel, left toe, right heel, right toe of a world motion.
 
-    `track` adds how fast the feet move across the picture and how well they are seen; without one, and without a
-    camera, the network answers from the motion alone. Fewer than three frames show no contact.
+    `track` adds how fast the feet move across the picture and how well they are seen; without one, and for a camera
+    that turns, the network answers from the motion alone. Fewer than three frames show no contact.
     """
     times = motion.times_s
     if len(times) < 3:
@@ -111,18 +111,21 @@ def features(motion: Motion, track: Track | None, at_s: np.ndarray) -> tuple[np.
     points = np.concatenate([sole_points(motion), motion.joints_m], 1)
     points = _at(motion.times_s, points, at_s)
     soles, joints = points[:, :4], points[:, 4:]
+    eye = None if motion.camera is None else np.asarray(motion.camera.to_world(np.zeros(3)))
+    still = eye is None or eye.ndim == 1
+    eye = eye if still else _at(motion.times_s, eye, at_s)[:, None]
     turned = rotations.quat_to_matrix(rotations.resample(motion.local_quat_wxyz[:, 0], motion.times_s, at_s))
     rate = 1 / (at_s[1] - at_s[0])
     lowest = soles[..., 1].min(1)
     near, wide = (_running_least(lowest, round(reach * rate)) for reach in (NEAR_S, WIDE_S))
-    velocity, acceleration = _across(soles, motion, rate)
+    velocity, acceleration = _across(soles, eye, rate)
     mean = joints.mean(1)[:, 1]
     fall = np.gradient(mean) * rate
-    root = _across(joints[:, :1], motion, rate)[0]
+    root = _across(joints[:, :1], eye, rate)[0]
     own = np.einsum("tba,tpb->tpa", turned, joints[:, [4, 7, 5, 8]] - joints[:, :1])
     whole = np.stack([_bounded(joints[:, 0, 1] - wide, 1.0), _bounded(root[:, 0], 1.0),
                       _bounded(np.gradient(fall) * rate, 10.0), _bounded(fall, 1.0)], -1)
-    speeds, seen = picture(track, motion.times_s, at_s)
+    speeds, seen = picture(track if still else None, motion.times_s, at_s)
     sides = []
     for order, sign in (((0, 1, 2, 3), 1.0), ((2, 3, 0, 1), -1.0)):
         order, flip = list(order), np.array([sign, 1, 1])
@@ -154,12 +157,12 @@ def _running_least(values: np.ndarray, reach: int) -> np.ndarray:
     return minimum_filter1d(values, 2 * reach + 1, mode="nearest")
 
 
-def _across(points: np.ndarray, motion: Motion, rate: float) -> tuple[np.ndarray, np.ndarray]:
-    """Sizes (N, P) of velocity and acceleration of points (N, P, 3), across the line of sight where a camera is known."""
+def _across(points: np.ndarray, eye: np.ndarray | None, rate: float) -> tuple[np.ndarray, np.ndarray]:
+    """Sizes (N, P) of velocity and acceleration of points (N, P, 3), across the line of sight from `eye` where it is known."""
     velocity = np.gradient(points, axis=0) * rate
     acceleration = np.gradient(velocity, axis=0) * rate
-    if motion.camera is not None and np.ndim(motion.camera.R) == 2:
-        ray = rotations.normalise(points - motion.camera.to_world(np.zeros(3)))
+    if eye is not None:
+        ray = rotations.normalise(points - eye)
         velocity, acceleration = (v - (v * ray).sum(-1, keepdims=True) * ray for v in (velocity, acceleration))
     return np.linalg.norm(velocity, axis=-1), np.linalg.norm(acceleration, axis=-1)
 

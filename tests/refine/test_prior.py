@@ -1,5 +1,7 @@
 """The pose prior: an invertible map that commutes with the mirror, and an energy that tells poses from nonsense."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
@@ -79,7 +81,7 @@ def test_energy_is_low_for_plain_poses_and_grows_with_the_mistake(prior, walking
     plain = prior.energy(matrices(walking))
     levels = [float(prior.energy(matrices(noisy(walking, degrees))).mean()) for degrees in (0, 6, 12, 25, 50)]
     assert plain.min() >= 0 and float(plain.median()) < 8
-    assert all(a < b for a, b in zip(levels, levels[1:], strict=False)) and levels[2] > levels[0] + 10
+    assert all(a < b for a, b in pairwise(levels)) and levels[2] > levels[0] + 10
 
 
 @pytest.mark.parametrize(("joint", "degrees"), [(4, (0, 0, 35)), (5, (-60, 0, 0)), (18, (0, 80, 0)), (12, (0, 120, 0))],
