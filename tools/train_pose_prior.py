@@ -158,7 +158,7 @@ def start_flow(args, generator) -> dict[str, np.ndarray]:
 def finish(model, arrays, poses: Poses) -> dict[str, np.ndarray]:
     """Arrays to ship, with the zero of the energy set: common poses of the corpus lie at or below it."""
     out = dict(arrays) | {name: value.detach().numpy() for name, value in model.p.items()}
-    if isinstance(model, prior.PosePrior):
+    if not isinstance(model, Vae):
         plain = to_matrix(poses.complete(poses.rows(20000, torch.Generator().manual_seed(1)), torch.Generator().manual_seed(2)))
         with torch.no_grad():
             code, log_scale = model.flow(model.numbers(plain))

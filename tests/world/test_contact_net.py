@@ -102,7 +102,7 @@ def test_nobody_touches_the_ground_in_flight(fps):
 
 def test_a_roof_is_a_place_to_stand_on():
     """The height of the world does not matter."""
-    motion, truth = walker(TIMES["30 fps"])
+    motion, _truth = walker(TIMES["30 fps"])
     lifted = replace(motion, root_pos_m=motion.root_pos_m + [0, 3, 0], joints_m=motion.joints_m + [0, 3, 0])
     np.testing.assert_allclose(foot_contacts(lifted), foot_contacts(motion), atol=1e-5)
 
