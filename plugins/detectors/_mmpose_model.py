@@ -140,7 +140,8 @@ class MMPoseModel:
         with quiet(), mended() as broken:
             self.config = _read_config(choice.config, flip_test, "mmdet" in broken)
             self.model = self._build()
-        self.keypoints, self.rows = match(_names(self.model.dataset_meta), str(choice.config.name))
+        self.names = _names(self.model.dataset_meta)
+        self.keypoints, self.rows = match(self._shown_names(), str(choice.config.name))
 
     def _build(self):
         """Build the network and fill it from the checkpoint, as mmpose.apis.init_model does."""
@@ -160,6 +161,11 @@ class MMPoseModel:
             if isinstance(meta, dict) and isinstance(meta.get("dataset_meta"), dict):
                 model.dataset_meta = meta["dataset_meta"]
         return model.to(self.device)
+
+    def _shown_names(self) -> list[str]:
+        """Return the names of what the model gives, where its config picks some of its keypoints."""
+        chosen = (self.config.model.get("test_cfg") or {}).get("output_keypoint_indices")
+        return self.names if chosen is None else [self.names[i] for i in chosen]
 
     @cached_property
     def _pipeline(self):

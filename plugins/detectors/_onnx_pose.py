@@ -28,7 +28,8 @@ class Spec:
     """How to feed a network and read it.
 
     size (width, height) of its input; mean and std of its colours in 0..255, in the order that `bgr` says; `ratio` of
-    SimCC; `rows` puts the model's keypoints into the order of `keypoints`.
+    SimCC; `rows` puts the model's keypoints into the order of `keypoints`; `padding` is how much larger than a person's box
+    the crop is, and an `unbiased` crop maps border pixels onto each other.
     """
 
     decoder: str
@@ -41,6 +42,8 @@ class Spec:
     ratio: float = 2.0
     kernel: int = 11
     batched: bool = True
+    padding: float = 1.25
+    unbiased: bool = False
 
 
 class OnnxPose:
@@ -55,7 +58,7 @@ class OnnxPose:
     def see(self, rgb: np.ndarray, boxes_px: np.ndarray) -> np.ndarray:
         """Return keypoints (N, K, 3) in the picture (H, W, 3) uint8 of the people in boxes (N, 4), in one batch."""
         spec = self.spec
-        pixels, center, extent = _topdown.crops(rgb, boxes_px, spec.size, spec.decoder == "udp")
+        pixels, center, extent = _topdown.crops(rgb, boxes_px, spec.size, spec.padding, spec.unbiased)
         points = np.concatenate([self._decoded(self.run(part)) for part in self._parts(self.prepare(pixels))])
         points = points[:, spec.rows]
         points[..., :2] = _topdown.to_picture(points[..., :2].astype(np.float64), center, extent, spec.size)
@@ -138,7 +141,8 @@ def _specify(net: OnnxPose, options) -> Spec:
     return Spec(decoder, size, keypoints, rows,
                 _three(options.mean, facts.get("mrs.mean"), (0.0,) * 3 if plain else IMAGENET_MEAN, "mean"),
                 _three(options.std, facts.get("mrs.std"), (1.0,) * 3 if plain else IMAGENET_STD, "std"),
-                _bgr(options, facts, plain), ratio, int(facts.get("mrs.kernel", 11)), batched)
+                _bgr(options, facts, plain), ratio, int(facts.get("mrs.kernel", 11)), batched,
+                float(facts.get("mrs.padding", 1.25)), bool(int(facts.get("mrs.unbiased", decoder == "udp"))))
 
 
 def _input_size(net: OnnxPose, options, facts: dict) -> tuple[int, int]:

@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
-PADDING = 1.25
 
-
-def frames_of(boxes_px: np.ndarray, size: tuple[int, int], padding: float = PADDING) -> tuple[np.ndarray, np.ndarray]:
+def frames_of(boxes_px: np.ndarray, size: tuple[int, int], padding: float) -> tuple[np.ndarray, np.ndarray]:
     """Return centres (N, 2) and sizes (N, 2) in pixels of the padded boxes (N, 4), grown to the shape of `size` (w, h)."""
     boxes = np.asarray(boxes_px, np.float64)
     center = (boxes[:, :2] + boxes[:, 2:]) / 2
@@ -29,9 +27,10 @@ def cut(rgb: np.ndarray, center: np.ndarray, extent: np.ndarray, size: tuple[int
     return cv2.warpAffine(rgb, to_crop.astype(np.float32), size, flags=cv2.INTER_LINEAR)
 
 
-def crops(rgb: np.ndarray, boxes_px: np.ndarray, size: tuple[int, int], unbiased: bool) -> tuple[np.ndarray, ...]:
+def crops(rgb: np.ndarray, boxes_px: np.ndarray, size: tuple[int, int], padding: float,
+          unbiased: bool) -> tuple[np.ndarray, ...]:
     """Return the crops (N, h, w, 3) uint8 of some boxes, their centres (N, 2) and sizes (N, 2)."""
-    center, extent = frames_of(boxes_px, size)
+    center, extent = frames_of(boxes_px, size, padding)
     cuts = [cut(rgb, c, e, size, unbiased) for c, e in zip(center, extent, strict=True)]
     return np.stack(cuts), center, extent
 
