@@ -1,4 +1,4 @@
-"""`mrs models`: networks that are fetched, where they lie, and whether they are whole."""
+"""`mrs models`: files that ship with mrs, networks that are fetched, where they lie, and whether they are whole."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import click
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def command(ctx: click.Context, as_json: bool):
-    """List, fetch and verify networks that do not ship with mrs.
+    """List and verify the networks that ship with mrs, and fetch others.
 
-    They lie in MRS_CACHE_DIR, else XDG_CACHE_HOME/mrs, else the system's place for caches. MRS_OFFLINE=1 forbids the network.
+    What is fetched lies in MRS_CACHE_DIR, else XDG_CACHE_HOME/mrs, else the system's place for caches. MRS_OFFLINE=1 forbids the network.
     """
     if ctx.invoked_subcommand is None:
         _list(as_json)
@@ -22,7 +22,7 @@ def command(ctx: click.Context, as_json: bool):
 @command.command("list")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_models(as_json: bool):
-    """List the models that can be fetched, and those that were."""
+    """List the embedded files with size, licence, source, sha256 and card, and the models that can be fetched."""
     _list(as_json)
 
 
@@ -59,9 +59,12 @@ def get(names: tuple[str, ...], source: str | None, again: bool, new_digest: boo
 @command.command("path")
 @click.argument("name")
 def path(name: str):
-    """Print the path of a model that was fetched."""
-    from mrs import model_cache
+    """Print the path of a model: an embedded one, or one that was fetched."""
+    from mrs import data, model_cache
 
+    if name in data.EMBEDDED:
+        click.echo(data.asset_path(name))
+        return
     model_cache.named(name)
     click.echo(model_cache.resolve(name, f"mrs models get {name} --from FILE_OR_URL"))
 
@@ -74,15 +77,50 @@ def verify(names: tuple[str, ...]):
     from mrs.model_catalogue import CATALOGUE
 
     for name in names:
-        model_cache.named(name)
-    if not names:
-        for name in data.SHA256:
-            click.echo(f"ok {data.asset_path(name, verify=True)}")
-    for name in names or [n for n in CATALOGUE if model_cache.held(n)]:
-        click.echo(f"ok {model_cache.verify(name).path}")
+        if name not in data.EMBEDDED:
+            model_cache.named(name)
+    for name in names or [*data.EMBEDDED, *(n for n in CATALOGUE if model_cache.held(n))]:
+        path = data.asset_path(name, verify=True) if name in data.EMBEDDED else model_cache.verify(name).path
+        click.echo(f"ok {path}")
 
 
 def _list(as_json: bool) -> None:
+    from mrs import model_cache
+
+    embedded, fetched = _embedded(), _fetched()
+    if as_json:
+        click.echo(json.dumps({"cache": str(model_cache.cache_dir()), "embedded": embedded, "models": fetched}, indent=1))
+        return
+    click.echo("embedded")
+    for row in embedded:
+        click.echo(f"  {row['name']}: {row['about']}\n    {_size(row['bytes'])}, {row['licence']}; {row['source']}\n"
+                   f"    sha256 {row['sha256']}\n    card {row['card']}")
+    click.echo("to fetch")
+    width = max(len(row["name"]) for row in fetched)
+    for row in fetched:
+        click.echo(f"  {row['name']:<{width}}  {'fetched' if row['path'] else '-':<7}  {row['about']}")
+    click.echo(f"Cache: {model_cache.cache_dir()}. Fetch one: mrs models get NAME")
+
+
+def _size(count: int | None) -> str:
+    return "missing" if count is None else f"{count / 1e6:.2f} MB"
+
+
+def _embedded() -> list[dict]:
+    """Return the files that ship with mrs; their bytes are null where one is missing."""
+    from mrs import data
+
+    rows = []
+    for name, asset in data.EMBEDDED.items():
+        place = data.place(name)
+        rows.append({"name": name, "about": asset.about, "bytes": place.stat().st_size if place.is_file() else None,
+                     "licence": asset.licence, "source": asset.source, "sha256": asset.sha256, "path": str(place),
+                     "card": str(place.with_name("README.md"))})
+    return rows
+
+
+def _fetched() -> list[dict]:
+    """Return the models that can be fetched, with path and checksum of those that were."""
     from mrs import model_cache
     from mrs.model_catalogue import CATALOGUE
 
@@ -91,10 +129,4 @@ def _list(as_json: bool) -> None:
         found = model_cache.held(model.name)
         rows.append({"name": model.name, "about": model.about, "url": model.url, "licence": model.licence,
                      "path": str(found.path) if found else None, "sha256": found.facts.get("sha256") if found else None})
-    if as_json:
-        click.echo(json.dumps({"cache": str(model_cache.cache_dir()), "models": rows}, indent=1))
-        return
-    width = max(len(row["name"]) for row in rows)
-    for row in rows:
-        click.echo(f"  {row['name']:<{width}}  {'fetched' if row['path'] else '-':<7}  {row['about']}")
-    click.echo(f"Cache: {model_cache.cache_dir()}. Fetch one: mrs models get NAME")
+    return rows

@@ -78,7 +78,7 @@ def _published() -> dict[str, dict]:
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     models: dict[str, dict] = {}
     for file in sorted(_configs().rglob("*.yml")):
-        content = yaml.load(file.read_text(encoding="utf-8"), Loader=loader)  # noqa: S506 (a safe loader)
+        content = yaml.load(file.read_text(encoding="utf-8"), Loader=loader)
         for model in (content or {}).get("Models", []) if isinstance(content, dict) else []:
             names = model.get("Alias") or []
             stem = Path(str(model.get("Config", ""))).stem
@@ -151,7 +151,7 @@ class MMPoseModel:
             model = init_model(self.config, None, device="cpu")
         except MissingError:
             raise
-        except Exception as error:  # noqa: BLE001 (a config can be wrong in every way that Python knows)
+        except Exception as error:
             raise InputError(f"Expected {self.choice.config} to be a config of a top-down model, but mmpose says: "
                              f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}") from error
         if self.checkpoint is not None:
