@@ -203,9 +203,11 @@ def _allowed() -> list:
 def _refusal(path, error: Exception) -> str:
     """Word why a checkpoint was not read."""
     text = str(error)
-    if "Unsupported global" in text or "WeightsUnpickler" in text:
-        named = text.partition("GLOBAL ")[2].split(" ")[0] or "a foreign object"
+    if "GLOBAL " in text:
+        named = text.partition("GLOBAL ")[2].split(" ")[0]
         return (f"Expected a checkpoint of tensors, numbers and text in {path}, but it holds {named}, which only runs by "
                 "unpickling foreign code; it was not read. Save its state_dict alone: torch.save({'state_dict': ...}, FILE)")
-    return f"Expected a PyTorch checkpoint in {path}, but it can't be read: {text.splitlines()[0] if text else type(error).__name__}."
-
+    first = next(iter(text.splitlines()), type(error).__name__).partition(". ")[0]
+    reason = "it is no file of torch.save" if "Weights only load failed" in text else first
+    return (f"Expected a PyTorch checkpoint in {path}, but it can't be read: {reason}. "
+            "Type: --set detector.checkpoint=FILE.pth")
