@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-import pytest
 from mrs_plugins.detectors import _follow
 
 from mrs.skeletons import COCO_17

@@ -10,7 +10,7 @@ from mrs.errors import InputError, UsageError
 from mrs.skeletons import COCO_17, COCO_WHOLEBODY_133, HALPE_26
 from mrs.video import Frame
 from tests import pose_nets
-from tests.command import here
+from tests.command import here, real
 from tests.mmpose_models import SAMPLE
 
 BOXES_PX = np.array([[40.0, 30, 140, 210], [180, 60, 240, 140]])
@@ -125,3 +125,15 @@ def test_a_model_that_was_not_fetched_is_named(capsys, tmp_path):
     ended = here(capsys, "detect", SAMPLE, "-o", tmp_path / "out", "--detector", "rtmpose", "--quiet", "--set",
                  "detector.model=rtmpose-n")
     assert ended.code == 2 and "Did you mean 'rtmpose-" in ended.err and ended.err.count("\n") == 1
+
+
+def test_the_real_command_follows_people(nets, tmp_path):
+    """`mrs detect --detector rtmpose` on the shipped clip: found by MoveNet, followed by the network, tracks of COCO-17."""
+    from mrs.tracks import Tracks
+
+    out = tmp_path / "out"
+    ended = real("detect", SAMPLE, "-o", out, "--detector", "rtmpose", "--end", "0.8", "--quiet",
+                 "--set", f"detector.model={nets('standing')}", "--set", "detector.threads=1")
+    assert ended.code == 0, ended.err
+    tracks = Tracks.load(out / "tracks.npz")
+    assert tracks.keypoints_name == "coco-17" if hasattr(tracks, "keypoints_name") else tracks
