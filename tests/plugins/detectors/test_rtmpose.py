@@ -136,4 +136,7 @@ def test_the_real_command_follows_people(nets, tmp_path):
                  "--set", f"detector.model={nets('standing')}", "--set", "detector.threads=1")
     assert ended.code == 0, ended.err
     tracks = Tracks.load(out / "tracks.npz")
-    assert tracks.keypoints_name == "coco-17" if hasattr(tracks, "keypoints_name") else tracks
+    assert len(tracks) >= 1
+    for track in tracks.people:
+        assert track.keypoints is COCO_17 and len(track.times_s) >= 10
+        assert np.isfinite(track.keypoints_px).all() and np.ptp(track.keypoints_px[0, :, 1]) > 50
