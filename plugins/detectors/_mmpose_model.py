@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 import numpy as np
@@ -71,6 +71,7 @@ def _configs() -> Path:
                        "Type: pip install --no-deps --force-reinstall mmpose==1.3.2, or --set detector.config=FILE.py")
 
 
+@cache
 def _published() -> dict[str, dict]:
     """Read mmpose's own list of models: name to address of the weights, and aliases of those for people."""
     import yaml
