@@ -15,10 +15,10 @@ SAMPLE = Path(__file__).resolve().parents[1] / "examples" / "walk_and_jump.mp4"
 BOXES_PX = np.array([[250.0, 60, 420, 400], [30, 20, 180.5, 300], [-30, 100, 90, 380]], np.float32)
 CONFIGS = {
     "halpe-26": "rtmpose-s_8xb1024-700e_body8-halpe26-256x192",
-    "coco-17": "td-hm_hrnet-w32_8xb64-210e_coco-256x192",
     "coco-wholebody-133": "rtmpose-m_8xb64-270e_coco-wholebody-256x192",
+    "coco-17": "td-hm_hrnet-w32_8xb64-210e_coco-256x192",
 }
-"""RTMPose (SimCC), HRNet (heatmaps) and RTMPose again, by the keypoint set of their metadata."""
+"""RTMPose twice (SimCC) and HRNet (heatmaps), by the keypoint set of their metadata."""
 
 wanted = pytest.mark.skipif(any(importlib.util.find_spec(name) is None for name in ("mmpose", "mmcv", "mmengine")),
                             reason="mmpose is not installed (docs/mmpose.md)")
