@@ -14,7 +14,9 @@ import click
 @click.option("--set", "sets", multiple=True, metavar="OPTION=VALUE", help="Option of the converter (repeatable).")
 @click.option("--plugin", "extra", multiple=True, metavar="FILE_OR_MODULE", help="Load this plugin too (repeatable).")
 def command(name: str, inputs: tuple[str, ...], out: Path, sets: tuple[str, ...], extra: tuple[str, ...]):
-    """Turn INPUT... into OUT by the converter NAME; `mrs plugins` lists them.
+    """Turn a file of another program into one that mrs reads.
+
+    INPUT... become OUT by the converter NAME; `mrs plugins` lists them.
 
     For example: mrs convert mmpose-onnx CONFIG CHECKPOINT rtmpose.onnx
     """

@@ -11,7 +11,7 @@ import click
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def command(ctx: click.Context, as_json: bool):
-    """List and verify the networks that ship with mrs, and fetch others.
+    """List and verify networks and bodies, and fetch others.
 
     What is fetched lies in MRS_CACHE_DIR, else XDG_CACHE_HOME/mrs, else the system's place for caches. MRS_OFFLINE=1 forbids the network.
     """
