@@ -12,7 +12,7 @@ from typing import Any
 from mrs import options, stages
 from mrs.errors import InputError, UsageError
 
-STAGE_NAMES = tuple(name for name in stages.STAGES if name != "importer")
+STAGE_NAMES = tuple(name for name in stages.STAGES if name not in ("importer", "converter"))
 ALIASES = {"synth": "synthesizer", "export": "exporter"}
 CAMERAS = ("static", "rotating", "auto")
 PERSONS = ("largest", "longest", "center", "all")

@@ -74,6 +74,8 @@ def _step(registry: Registry, settings: Settings, stage: str, name: str, values:
     plugin.progress = lambda done, total: None
     version = registry.get(stage, name).version
     facts = {"name": name, "version": version, "options": dataclasses.asdict(plugin.options)}
+    if hasattr(plugin, "made_from"):
+        facts["made_from"] = plugin.made_from()
     return Step(stage, plugin, facts)
 
 

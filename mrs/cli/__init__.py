@@ -24,6 +24,8 @@ COMMANDS = {
     "smooth": ("mrs.cli.run:smooth", "Go on to refined motion: motion.npz of each person."),
     "tracks": ("mrs.cli.tracks:command", "Show or edit who is who in tracks.npz."),
     "eval": ("mrs.cli.eval:command", "Measure motions against the ground truth."),
+    "models": ("mrs.cli.models:command", "List and verify networks and bodies, and fetch others."),
+    "convert": ("mrs.cli.convert:command", "Turn a file of another program into one that mrs reads."),
     "plugins": ("mrs.cli.plugins:plugins", "List plugins, their options, and what they still need."),
 }
 
