@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from mrs import detecting, progress, provenance, world
+from mrs import detecting, filming, progress, provenance, world
 from mrs.config import Settings
 from mrs.edited import lasting, usable_tracks
 from mrs.errors import MrsError, NoPersonError, PluginError, UsageError
@@ -39,7 +39,7 @@ def run(settings: Settings, registry: Registry, shown: progress.Silent | None = 
     """
     plan = Plan.make(settings, registry)
     video = _opened(settings, plan)
-    video = video.with_camera(world.level_camera(video.size_px, settings.values.fov, settings.values.camera_tilt))
+    video = filming.level_first(video, settings.values)
     folder = RunFolder.open(settings.out, video.sha256, settings.overwrite)
     pipeline = Pipeline(settings, plan, video, folder, shown or progress.Silent())
     try:
@@ -87,6 +87,7 @@ class Pipeline:
         tracks = self.tracks()
         if until >= 1:
             chosen = self._chosen(tracks)
+            self.film(tracks)
             lifted = {track.person: self.lift(track) for track in chosen}
         if until >= 2:
             refined = {track.person: self.smooth(track, lifted[track.person]) for track in chosen}
@@ -173,6 +174,12 @@ class Pipeline:
         return (f"Expected people in {self.video.path}, but nobody was found in {len(tracks.frame_ids)} frames. "
                 f"Try {lower}another --detector, or a clip in which people are larger.")
 
+    def film(self, tracks: Tracks) -> None:
+        """Find the camera of every frame: still and checked, followed by the background, or read from a file."""
+        self.video, told = filming.filmed(self, tracks)
+        self.folder.report["camera"] = self._camera_facts() | told
+        self.folder.save()
+
     def lift(self, track: Track) -> Motion:
         """Return one person's motion as the lifter says it, in the camera's frame."""
         step = self.plan.steps["lifter"].suited(track)
@@ -184,7 +191,7 @@ class Pipeline:
         name = f"persons/{track.person:02d}/lifted.npz"
         inputs = self._inputs(step, video=self.video.sha256, track=provenance.track_hash(track),
                               camera=self._camera_facts())
-        return self._motion(name, inputs, step, track, lambda plugin: plugin.lift(self.video, track))
+        return self._motion(name, inputs, step, track, lambda plugin: plugin.lift(self._video_of(track), track))
 
     def smooth(self, track: Track, lifted: Motion) -> Motion:
         """Return one person's refined motion in the camera's world, before people are put into one world."""
@@ -193,12 +200,16 @@ class Pipeline:
         inputs = self._inputs("smoother", video=self.video.sha256, track=provenance.track_hash(track),
                               lifted=provenance.motion_hash(lifted), camera=self._camera_facts())
         return self._motion(name, inputs, step, track,
-                            lambda plugin: plugin.smooth(self.video, track, world.to_world(lifted)))
+                            lambda plugin: plugin.smooth(self._video_of(track), track, world.to_world(lifted)))
+
+    def _video_of(self, track: Track) -> Video:
+        """The video as lifters and smoothers get it: a camera that moves has a pose for each of the track's frames."""
+        return self.video.with_camera(self.video.camera.resampled(self.video.times_s, track.times_s))
 
     def _motion(self, name: str, inputs: dict, step: Step, track: Track, make) -> Motion:
         """Make, check, save and record one motion, or read it back."""
         self.used.append(name)
-        if self._reuse(name, inputs):
+        if self.reuse(name, inputs):
             return Motion.load(self.folder.root / name)
         with self._working(step, len(track), f"person {track.person:02d}") as update:
             step.plugin.progress = update
@@ -208,7 +219,7 @@ class Pipeline:
         _refuse(motion, Motion, step)
         _check_motion(motion, track, step)
         if motion.camera is None:
-            motion = replace(motion, camera=self.video.camera)
+            motion = replace(motion, camera=self._video_of(track).camera)
         motion = motion.with_history(stage=step.stage, **step.facts, seed=self.settings.values.seed, key=key_of(inputs))
         with self.folder.writing(name) as path:
             motion.save(path)
@@ -221,7 +232,7 @@ class Pipeline:
         names = {number: f"persons/{number:02d}/motion.npz" for number in refined}
         inputs = {number: {"mrs": provenance.code_version(), "person": number, "refined": together} for number in refined}
         self.used += names.values()
-        current = [self._reuse(names[number], inputs[number]) for number in refined]
+        current = [self.reuse(names[number], inputs[number]) for number in refined]
         if all(current):
             return {number: Motion.load(self.folder.root / name) for number, name in names.items()}
         self.at = "settling the world"
@@ -266,7 +277,7 @@ class Pipeline:
     def _write(self, name: str, step: Step, motion: Motion) -> None:
         inputs = self._inputs(step, motion=provenance.motion_hash(motion))
         self.used.append(name)
-        if self._reuse(name, inputs):
+        if self.reuse(name, inputs):
             self.warnings += self.folder.results[name].get("warnings", [])
             return
         with self._working(step, len(motion), name):
@@ -284,7 +295,7 @@ class Pipeline:
         name = f"persons/{number:02d}/synth/{step.facts['name']}.npz"
         inputs = self._inputs("synthesizer", motion=provenance.motion_hash(motion))
         self.used.append(name)
-        if self._reuse(name, inputs):
+        if self.reuse(name, inputs):
             synthesized = Motion.load(self.folder.root / name)
         else:
             with self._working(step, len(motion), f"person {number:02d}") as update:
@@ -306,7 +317,7 @@ class Pipeline:
                               motions={f"{n:02d}": provenance.motion_hash(m) for n, m in motions.items()},
                               tracks={f"{t.person:02d}": provenance.track_hash(t) for t in tracks.people})
         self.used.append(name)
-        if self._reuse(name, inputs):
+        if self.reuse(name, inputs):
             return
         start, count = time.monotonic(), len(self.video.times_s)
         with self._working(step, count) as update:
@@ -384,7 +395,8 @@ class Pipeline:
         return {"mrs": provenance.code_version(), "plugin": {"stage": step.stage, **step.facts},
                 "seed": self.settings.values.seed, **more}
 
-    def _reuse(self, name: str, inputs: dict[str, Any]) -> bool:
+    def reuse(self, name: str, inputs: dict[str, Any]) -> bool:
+        """Tell whether a result is there and current, and note that it is used again."""
         if self.folder.is_current(name, key_of(inputs)):
             self.reused.append(name)
             return True
@@ -405,9 +417,8 @@ class Pipeline:
             yield update
 
     def _camera_facts(self) -> dict[str, Any]:
-        camera = self.video.camera
-        return {"K": camera.K.tolist(), "R": np.round(camera.R, 12).tolist(), "t": camera.t.tolist(),
-                "fov_deg": self.settings.values.fov, "tilt_deg": self.settings.values.camera_tilt}
+        return provenance.camera_facts(self.video.camera) | {
+            "fov_deg": self.settings.values.fov, "tilt_deg": self.settings.values.camera_tilt}
 
     def _present(self) -> list[str]:
         return [name for name in self.outputs if name in self.folder.results and (self.folder.root / name).is_file()]

@@ -101,6 +101,8 @@ def _step(registry: Registry, settings: Settings, stage: str, name: str, values:
     facts = {"name": name, "version": version, "options": dataclasses.asdict(plugin.options)}
     if source:
         facts["source_sha256"] = provenance.source_sha256(source["source"], f"--{stage} {name}{plugin.takes}")
+    if hasattr(plugin, "made_from"):
+        facts["made_from"] = plugin.made_from()
     return Step(stage, plugin, facts)
 
 

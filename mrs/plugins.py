@@ -26,6 +26,8 @@ GROUP = "mrs"
 BUILTINS = (
     "mrs_plugins.detectors.blazepose",
     "mrs_plugins.detectors.files",
+    "mrs_plugins.detectors.mmpose",
+    "mrs_plugins.detectors.rtmpose",
     "mrs_plugins.trackers.oks",
     "mrs_plugins.trackers.given",
     "mrs_plugins.lifters.blazepose3d",
@@ -37,6 +39,7 @@ BUILTINS = (
     "mrs_plugins.exporters.bvh",
     "mrs_plugins.exporters.poses",
     "mrs_plugins.importers.bvh",
+    "mrs_plugins.converters.mmpose_onnx",
 )
 
 

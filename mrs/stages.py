@@ -8,8 +8,9 @@ A class that reads what another program left in a file has a name that ends in a
 and an option ``source``: ``--detector openpose:DIR`` sets it. Where the name of a stage is ``auto``, the first class of
 the plan's candidates whose ``suits`` says yes of what came before is used.
 
-``needs`` may name the importable modules the class wants, and ``extra`` the pip extra that brings them; where one
-is absent, ``mrs plugins`` prints the command that installs it.
+``needs`` may name the importable modules the class wants, and ``extra`` the pip extra that brings them, or ``install``
+the whole command; where one is absent, ``mrs plugins`` prints the command that installs it. A plugin whose results depend
+on files that its options name may offer ``made_from()``, their hashes by name: another hash makes new results.
 """
 
 from __future__ import annotations
@@ -48,6 +49,7 @@ STAGES = {
         Stage("exporter", "write", ("motion", "path")),
         Stage("track_exporter", "write_tracks", ("tracks", "path")),
         Stage("importer", "read", ("path",)),
+        Stage("converter", "convert", ("inputs", "out")),
     )
 }
 
@@ -97,6 +99,8 @@ def missing_needs(cls: type) -> list[str]:
 
 def install_command(cls: type) -> str:
     """Return the command that brings what the class needs."""
+    if getattr(cls, "install", None):
+        return cls.install
     extra = getattr(cls, "extra", None)
     return f"pip install 'mrs[{extra}]'" if extra else f"pip install {' '.join(missing_needs(cls))}"
 

@@ -25,6 +25,8 @@ COMMANDS = {
     "export": ("mrs.cli.export:command", "Write motions or 2D tracks in the files of other programs."),
     "tracks": ("mrs.cli.tracks:command", "Show or edit who is who in tracks.npz."),
     "eval": ("mrs.cli.eval:command", "Measure motions, or who is who, against the ground truth."),
+    "models": ("mrs.cli.models:command", "List and verify networks and bodies, and fetch others."),
+    "convert": ("mrs.cli.convert:command", "Turn a file of another program into one that mrs reads."),
     "plugins": ("mrs.cli.plugins:plugins", "List plugins, their options, and what they still need."),
 }
 

@@ -57,9 +57,9 @@ class Scales:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What is known of T frames: times_s (T,), points_px (T, K, 2), weights (T, K), heights_px (T,), K (3, 3), up (3,).
+    """What is known of T frames: times_s (T,), points_px (T, K, 2), weights (T, K), heights_px (T,), K (T, 3, 3), up (T, 3).
 
-    `up` is the world's up in camera axes; `torso` (K,) marks the keypoints of the torso and head.
+    `up` is the world's up in camera axes.
     """
 
     times_s: np.ndarray
@@ -75,13 +75,14 @@ class Evidence:
         """Collect it from a track and the camera that saw it."""
         names = track.keypoints.names
         weights = np.where(track.seen[:, None], track.keypoints_px[..., 2], 0.0) ** 2 * [_weight(n) for n in names]
-        return cls(track.times_s, track.keypoints_px[..., :2].astype(float), weights, _steady_heights(track), camera.K,
-                   camera.R @ np.array([0.0, 1, 0]), names)
+        each = camera.per_frame(len(track))
+        return cls(track.times_s, track.keypoints_px[..., :2].astype(float), weights, _steady_heights(track),
+                   np.asarray(each.K, float), each.R @ np.array([0.0, 1, 0]), names)
 
     def at(self, rows) -> Evidence:
         """The same for some rows."""
         return replace(self, times_s=self.times_s[rows], points_px=self.points_px[rows], weights=self.weights[rows],
-                       heights_px=self.heights_px[rows])
+                       heights_px=self.heights_px[rows], K=self.K[rows], up=self.up[rows])
 
     def only(self, parts: tuple[str, ...]) -> Evidence:
         """The same with only the keypoints of some parts."""
@@ -159,8 +160,8 @@ class _Objective:
         self.betas = tensor(betas)
         self.observed, self.weights = tensor(evidence.points_px), tensor(evidence.weights)
         self.unit = (scales.reprojection * tensor(evidence.heights_px))[:, None]
-        self.focal, self.centre = tensor([evidence.K[0, 0], evidence.K[1, 1]]), tensor(evidence.K[:2, 2])
-        self.up = tensor(evidence.up)
+        self.focal, self.centre = tensor(evidence.K[:, None, [0, 1], [0, 1]]), tensor(evidence.K[:, None, :2, 2])
+        self.up = tensor(evidence.up)[:, None]
         mean, width = mean_and_width()
         self.mean = axis_angle_to_matrix(tensor(mean))
         self.width = tensor(width)
@@ -186,7 +187,7 @@ class _Objective:
         cost = (self.weights * terms.geman_mcclure(square, s.rho)).sum(1)
         v = x[:, 72 - 69:72].unflatten(1, (23, 3))
         cost = cost + prior * ((v / self.width[1:]) ** 2).sum((1, 2))
-        lean = 2 * (1 - (turned[:, [0, 9], :, 1].mean(1) * self.up).sum(-1))
+        lean = 2 * (1 - (turned[:, [0, 9], :, 1].mean(1) * self.up[:, 0]).sum(-1))
         cost = cost + s.upright_weight * terms.cauchy(lean / s.upright**2)
         return cost, turned, joints
 
@@ -290,8 +291,8 @@ def _start(body: Body, evidence: Evidence, betas, facing: float) -> State:
 
 
 def _upright(up: np.ndarray) -> np.ndarray:
-    """Turn (3, 3) of somebody upright who faces the camera: up along `up`, front towards the camera."""
-    front = rotations.normalise(np.array([0.0, 0, -1]) + up[2] * up, [0, 1, 0])
+    """Turns (T, 3, 3) of somebody upright who faces the camera: up along `up` (T, 3), front towards the camera."""
+    front = rotations.normalise(np.array([0.0, 0, -1]) + up[:, 2:] * up, [0, 1, 0])
     return np.stack([np.cross(up, front), up, front], -1)
 
 
@@ -306,8 +307,8 @@ def _roll(evidence: Evidence) -> np.ndarray:
         ends.append((middle, sure))
     line = ends[1][0] - ends[0][0]
     known = (np.minimum(ends[0][1], ends[1][1]) > 0.01) & (np.linalg.norm(line, axis=1) > 0.1 * evidence.heights_px)
-    up = evidence.up[:2] if np.linalg.norm(evidence.up[:2]) > 0.1 else np.array([0.0, -1])
-    angle = np.arctan2(line[:, 1], line[:, 0]) - np.arctan2(up[1], up[0])
+    up = np.where(np.linalg.norm(evidence.up[:, :2], axis=1, keepdims=True) > 0.1, evidence.up[:, :2], [0.0, -1])
+    angle = np.arctan2(line[:, 1], line[:, 0]) - np.arctan2(up[:, 1], up[:, 0])
     return np.where(known, (angle + np.pi) % (2 * np.pi) - np.pi, 0.0)
 
 

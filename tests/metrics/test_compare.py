@@ -298,6 +298,22 @@ def test_camera_frame_needs_no_common_world():
     assert compare([replace(pred, camera=None)], truth).frame == "heading"
 
 
+def test_moving_cameras_are_compared_frame_by_frame_when_asked():
+    """auto takes the heading where a camera moves; --frame camera compares in each frame's own axes, also resampled."""
+    def spinning(camera):
+        turn = rotations.axis_angle_to_matrix(np.linspace(0, 0.5, 20)[:, None] * np.array([0.1, 1, 0]))
+        R = camera.R @ turn
+        return replace(camera, R=R, t=-R @ camera.centre_m)
+
+    _, truth = filmed(walk(20), moving=spinning)
+    pred = turned(truth, [40.0, 80, -20], [1, 2, 3])
+    assert compare([pred], truth).frame == "heading"
+    found = compare([pred], truth, "camera").predictions[0]
+    assert found["mpjpe_mm"] < 1e-6 and found["root_angle_deg"] < 1e-4
+    later = replace(pred, times_s=pred.times_s + 1e-3)
+    assert compare([later], truth, "camera").predictions[0]["mpjpe_mm"] < 5
+
+
 def test_camera_frame_without_a_camera_is_refused():
     """Asking for cameras that are not there names the other choice; unknown frames are refused."""
     with pytest.raises(InputError, match="--frame heading"):
