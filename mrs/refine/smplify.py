@@ -153,7 +153,7 @@ class _Objective:
 
     def __init__(self, body: Body, evidence: Evidence, betas: np.ndarray, state: State, scales: Scales):
         def tensor(array):
-            return torch.as_tensor(np.asarray(array), dtype=torch.float32)
+            return torch.tensor(np.asarray(array), dtype=torch.float32)
 
         self.scales, self.count = scales, len(evidence.times_s)
         self.body = TorchBody(body, evidence.names)
