@@ -7,6 +7,24 @@ import numpy as np
 import mrs
 
 
+class Gaussian:
+    """Gaussian mean over time."""
+
+    name = "gaussian"
+
+    class Options:
+        sigma_s: float = mrs.option(0.1, "Standard deviation in seconds (3 frames at 30 a second).", min=0.001)
+
+    def smooth(self, video, track, motion):
+        """Return the filtered Motion."""
+        from scipy.ndimage import gaussian_filter1d
+
+        def run(values, rate_hz):
+            return gaussian_filter1d(values, self.options.sigma_s * rate_hz, axis=0, mode="nearest")
+
+        return _filtered(track, motion, run)
+
+
 class Butterworth:
     """Butterworth low-pass run forwards and backwards: no lag."""
 
@@ -127,6 +145,7 @@ def _interpolate(at, times, values):
 @mrs.hookimpl
 def register_smoothers(register):
     """Offer the filters."""
+    register(Gaussian)
     register(OneEuro)
     register(Butterworth)
     register(SavitzkyGolay)
