@@ -22,7 +22,6 @@ from mrs.world import level_camera
 from mrs.world.ground import sole_points
 
 
-
 def _corpus() -> Path:
     """Return shared/assets/motion beside the checkout, or beside a folder that it lies in (a worktree)."""
     places = [parent / "shared" / "assets" / "motion" for parent in Path(__file__).resolve().parents[2:]]
