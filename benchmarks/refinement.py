@@ -53,6 +53,9 @@ def main() -> None:
     report.notes.append(f"{len(jobs)} clips: {', '.join(args.motions)}; seeds {args.first_seed} to {args.first_seed + args.seeds - 1}; "
                         f"{rates} frames a second; at most {args.seconds:g} s each.")
     report.notes += [f"Left out: {row}: {why}" for row, why in refused.items()]
+    idle = [title(row) for row in found if row != "sfv" and row.startswith("sfv:") and _same(found[row], found.get("sfv"))]
+    if idle:
+        report.notes.append(f"No clip changes at all: {', '.join(idle)}.")
     report.table(("", *MEASURES.values()), table_rows(found))
     verdicts(report, found)
     if args.by_motion:
@@ -153,7 +156,6 @@ def run_clip(job: tuple) -> tuple[dict[str, dict], dict[str, str]]:
 def smoothed(clip: corrupted.Clip, rows, sets=()):
     """Return {row: Motion}, {row: seconds} and {row: why it was refused}."""
     from mrs import plugins
-    from mrs.errors import MrsError
 
     registry = plugins.load()
     made, seconds, refused = {}, {}, {}
@@ -161,8 +163,8 @@ def smoothed(clip: corrupted.Clip, rows, sets=()):
         start = time.perf_counter()
         try:
             made[row] = clip.initial if row == "initial" else _smoother(registry, row, sets).smooth(None, clip.track, clip.initial)
-        except MrsError as error:
-            refused[row] = str(error)
+        except Exception as error:  # noqa: BLE001 (one row that fails does not cost the others)
+            refused[row] = f"{type(error).__name__}: {error}"
         seconds[row] = time.perf_counter() - start
     return made, seconds, refused
 
@@ -229,6 +231,11 @@ def _digits(value: float, count: int) -> str:
     if abs(value) < 1e-4:
         return "0"
     return f"{value:.{max(count - 1 - int(np.floor(np.log10(abs(value)))), 0)}f}"
+
+
+def _same(a: dict, b: dict | None) -> bool:
+    """Tell whether two rows have the same numbers, time apart."""
+    return b is not None and all(np.array_equal(a[key], b[key], equal_nan=True) for key in MEASURES if key != "seconds")
 
 
 def table_rows(found: dict) -> list[tuple]:
