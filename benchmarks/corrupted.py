@@ -2,7 +2,8 @@
 
 Everything is drawn on a clock of 60 ticks a second and read off at the frames, so that 30 and 60 frames a second see the
 same errors. Errors that are "half slow" have half their variance with a memory in seconds (a first-order autoregression)
-and half that is new in every tick. Lost, flipped and swapped frames come in stretches of whole 1/30 s.
+and half that is new in every tick. Lost, flipped and swapped frames come in stretches of whole 1/30 s. With
+`Errors.continuous` the new half is a continuous function of time as well: straight lines between values 1/30 s apart.
 """
 
 from __future__ import annotations
@@ -55,6 +56,7 @@ class Errors:
     depth_memory_s: float = 0.5
     first_beta: float = 0.05
     other_betas: float = 0.2
+    continuous: bool = False
 
 
 @dataclass(frozen=True)
@@ -126,7 +128,7 @@ def _loaded(name: str, longest_s: float) -> Motion:
 def filmed(motion: Motion, name: str, seed: int, rng, errors: Errors) -> Clip:
     """Film a motion at 60 frames a second."""
     truth = replace(motion, camera=camera(motion, rng))
-    clock = Clock(rng, len(motion))
+    clock = Clock(rng, len(motion), errors.continuous)
     lost = clock.bursts(errors.bursts_per_s, errors.burst_s)
     track = _track(truth, clock, lost, errors)
     return Clip(name, seed, truth, track, _initial(truth, track, clock, lost, errors))
@@ -154,17 +156,32 @@ def camera(motion: Motion, rng, size_px=(1280, 720), margin_px: float = 30.0):
 class Clock:
     """Random processes on ticks of 1/60 s."""
 
-    def __init__(self, rng, ticks: int):
-        self.rng, self.ticks = rng, ticks
+    def __init__(self, rng, ticks: int, continuous: bool = False):
+        self.rng, self.ticks, self.continuous = rng, ticks, continuous
 
     def half_slow(self, shape: tuple[int, ...], memory_s: float) -> np.ndarray:
-        """Noise (ticks, *shape) of variance 1: half with a memory, half new in every tick."""
+        """Noise (ticks, *shape) of variance 1 (at every second tick, where continuous): half with a memory, half new."""
         keep = np.exp(-1 / (TICKS_HZ * memory_s))
         fresh = self.rng.normal(size=(self.ticks, *shape))
         slow = np.empty_like(fresh)
         for tick in range(self.ticks):
             slow[tick] = fresh[tick] if tick == 0 else keep * slow[tick - 1] + np.sqrt(1 - keep**2) * fresh[tick]
-        return np.sqrt(0.5) * (slow + self.rng.normal(size=fresh.shape))
+        return np.sqrt(0.5) * (self._between_slots(slow) + self._between_slots(self.rng.normal(size=fresh.shape)))
+
+    def _between_slots(self, values: np.ndarray) -> np.ndarray:
+        """Where the clock is continuous, put straight lines between the ticks that 30 frames a second see."""
+        if not self.continuous or self.ticks < 3:
+            return values
+        out = values.copy()
+        last = (self.ticks - 1) // 2 * 2
+        out[1:last:2] = (values[0:last:2] + values[2 : last + 1 : 2]) / 2
+        out[last:] = values[last]
+        return out
+
+    def each(self, shape: tuple[int, ...], share: float) -> np.ndarray:
+        """Bits (ticks, *shape), true with probability `share`: new in every tick, or where continuous in every slot."""
+        bits = self.rng.random((self.ticks, *shape)) < share
+        return bits[np.arange(self.ticks) // SLOT_TICKS * SLOT_TICKS] if self.continuous else bits
 
     def slots(self, share: float) -> np.ndarray:
         """Ticks (ticks,) of single stretches of 1/30 s that take up a share of the time."""
@@ -192,7 +209,7 @@ def _track(truth: Motion, clock: Clock, lost: np.ndarray, errors: Errors) -> Tra
     px = true_px + high * far * errors.keypoint * clock.half_slow(true_px.shape[1:], errors.keypoint_memory_s)
     swapped = clock.slots(errors.swapped)
     px[swapped] = px[swapped][:, BLAZEPOSE_33.flip]
-    confidence = np.where(clock.rng.random(px.shape[:2]) < errors.dropout, 0.0, SEEN)
+    confidence = np.where(clock.each(px.shape[1:2], errors.dropout), 0.0, SEEN)
     confidence[lost] = 0
     return Track(person=1, keypoints=BLAZEPOSE_33, frame_ids=np.arange(len(truth)), times_s=truth.times_s,
                  keypoints_px=np.concatenate([_bridged(px, lost), confidence[..., None]], -1),

@@ -33,6 +33,7 @@ BUILTINS = (
     "mrs_plugins.renderers.overlay",
     "mrs_plugins.exporters.bvh",
     "mrs_plugins.importers.bvh",
+    "mrs_plugins.importers.amass",
 )
 
 
