@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Iterator
-
 from pathlib import Path
 
 from mrs import plugins

@@ -134,7 +134,7 @@ def test_nothing_is_unpickled(tmp_path):
 @pytest.mark.parametrize("change, words", [
     ({"mocap_framerate": np.array(0.0)}, "one positive number"),
     ({"mocap_framerate": np.array("fast")}, "one positive number"),
-    ({"trans": np.zeros((3, 3))}, "trans"),
+    ({"trans": np.zeros((4, 2))}, "trans"),
     ({"trans": np.full((4, 3), np.nan)}, "finite"),
     ({"poses": np.zeros((4, 60))}, "poses"),
     ({"poses": np.zeros(4)}, "poses"),
@@ -149,8 +149,7 @@ def test_broken_files_are_refused_in_one_line(tmp_path, change, words):
 
 def test_a_missing_rate_and_a_missing_file_are_told(tmp_path):
     """The messages say what was looked for."""
-    pose, trans = standing()
-    np.savez(tmp_path / "a.npz", poses=np.zeros((4, 156)), trans=trans)
+    np.savez(tmp_path / "a.npz", poses=np.zeros((4, 156)), trans=np.zeros((4, 3)))
     with pytest.raises(InputError, match="mocap_framerate"):
         amass.read(tmp_path / "a.npz")
     with pytest.raises(InputError, match="there is none"):
