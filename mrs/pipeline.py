@@ -41,7 +41,11 @@ def run(settings: Settings, registry: Registry, shown: progress.Silent | None = 
     video = Video.open(settings.video, settings.values.start, settings.values.end)
     video = video.with_camera(world.level_camera(video.size_px, settings.values.fov, settings.values.camera_tilt))
     folder = RunFolder.open(settings.out, video.sha256, settings.overwrite)
-    pipeline = Pipeline(settings, plan, video, folder, shown or progress.Silent())
+    return carried_out(Pipeline(settings, plan, video, folder, shown or progress.Silent()), command)
+
+
+def carried_out(pipeline: Pipeline, command: tuple[str, ...]) -> dict[str, Any]:
+    """Let a pipeline go; note in run.json how it ended, and give its folder back."""
     try:
         return pipeline.go(command)
     except KeyboardInterrupt as error:
@@ -52,7 +56,7 @@ def run(settings: Settings, registry: Registry, shown: progress.Silent | None = 
         pipeline.stop("failed", error)
         raise
     finally:
-        folder.close()
+        pipeline.folder.close()
 
 
 class Pipeline:
@@ -173,7 +177,7 @@ class Pipeline:
             motion = make(step.plugin)
             spent = time.monotonic() - start
         _refuse(motion, Motion, step)
-        _check_motion(motion, track, step)
+        check_motion(motion, track, step)
         if motion.camera is None:
             motion = replace(motion, camera=self.video.camera)
         motion = motion.with_history(stage=step.stage, **step.facts, seed=self.settings.values.seed, key=key_of(inputs))
@@ -412,7 +416,7 @@ def _refuse(value: Any, kind: type, step: Step) -> None:
         raise PluginError(f"Expected {step.label} to return {kind.__name__}, but it returned {type(value).__name__}.")
 
 
-def _check_motion(motion: Motion, track: Track, step: Step) -> None:
+def check_motion(motion: Motion, track: Track, step: Step) -> None:
     """Refuse a motion with other times than its track's, or with values that are not numbers."""
     try:
         motion.validate(f"the result of {step.label}")

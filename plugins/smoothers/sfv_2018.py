@@ -28,6 +28,8 @@ class Sfv2018:
         from mrs.world.contact import contact_probabilities
         from mrs.world.ground import sole_points
 
+        if track is None:
+            raise mrs.InputError("Expected keypoints of a video for sfv-2018, but there are none. Type: --smoother sfv")
         o = self.options
         weights = Weights(o.keypoint_weight, o.beta_weight, o.pose_weight, o.joint_weight, o.camera_weight)
         refined, report = refine(track, motion, weights, iterations=o.iterations, learning_rate=o.learning_rate,
