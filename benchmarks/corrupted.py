@@ -130,6 +130,7 @@ def filmed(motion: Motion, name: str, seed: int, rng, errors: Errors) -> Clip:
     truth = replace(motion, camera=camera(motion, rng))
     clock = Clock(rng, len(motion), errors.continuous)
     lost = clock.bursts(errors.bursts_per_s, errors.burst_s)
+    lost[:-1] |= lost[1:]  # so that straight lines begin and end at frames that both rates have
     track = _track(truth, clock, lost, errors)
     return Clip(name, seed, truth, track, _initial(truth, track, clock, lost, errors))
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from mrs import detecting, progress, provenance, world
+from mrs import detecting, evidence, progress, provenance, world
 from mrs.config import Settings
 from mrs.edited import lasting, usable_tracks
 from mrs.errors import MrsError, NoPersonError, PluginError
@@ -111,6 +111,7 @@ class Pipeline:
             detector.plugin.progress = update
             parts = detecting.Parts(self.folder.hidden / "detect", key)
             found, detect_s = detecting.detect(self.video, detector.plugin, parts, update)
+        found, bad = evidence.cleaned_tracks(found) if isinstance(found, Tracks) else evidence.cleaned_detections(found)
         history = ({"stage": "detector", **detector.facts, "video": self.video.sha256, "key": key},)
         facts = {"detect_seconds": round(detect_s, 3), "frames": len(found.frame_ids)}
         if isinstance(found, Tracks):
@@ -126,10 +127,11 @@ class Pipeline:
             spent, facts["track_seconds"] = detect_s + track_s, round(track_s, 3)
         told = tracks.history[-1] if tracks.history and tracks.history[-1].get("stage") == "tracker" else {}
         history += ({**told, "stage": "tracker", **tracker.facts, "made_from": lasting(inputs)},)
-        tracks = replace(tracks, history=history)
+        tracks, worse = evidence.cleaned_tracks(replace(tracks, history=history))
+        self.warnings += (bad := list(dict.fromkeys([*bad, *worse])))
         with self.folder.writing("tracks.npz"):
             tracks.save(path)
-        self.folder.record("tracks.npz", inputs, spent, warnings=list(self.video.warnings), **facts)
+        self.folder.record("tracks.npz", inputs, spent, warnings=[*self.video.warnings, *bad], **facts)
         return tracks
 
     def _chosen(self, tracks: Tracks) -> list[Track]:
@@ -163,8 +165,11 @@ class Pipeline:
         name = f"{HIDDEN}/refined/{track.person:02d}.npz"
         inputs = self._inputs("smoother", video=self.video.sha256, track=provenance.track_hash(track),
                               lifted=provenance.motion_hash(lifted), camera=self._camera_facts())
-        return self._motion(name, inputs, step, track,
-                            lambda plugin: plugin.smooth(self.video, track, world.to_world(lifted)))
+        motion = self._motion(name, inputs, step, track,
+                              lambda plugin: plugin.smooth(self.video, track, world.to_world(lifted)))
+        told = [*evidence.doubts(track, motion), *evidence.told_by(motion)]
+        self.warnings += [f"Person {track.person}: {line}" for line in dict.fromkeys(told)]
+        return motion
 
     def _motion(self, name: str, inputs: dict, step: Step, track: Track, make) -> Motion:
         """Make, check, save and record one motion, or read it back."""

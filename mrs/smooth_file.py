@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mrs import world
+from mrs import evidence, world
 from mrs.config import Settings
 from mrs.errors import PluginError, UsageError
 from mrs.motion import Motion
@@ -49,18 +49,10 @@ def smooth_file(settings: Settings, registry: Registry, shown: Silent | None = N
     if given.frame != "world":
         smooth = world.settle([smooth])[0]
     notes = [note for output in outputs for note in _write(output, smooth)]
-    told = smooth.history[-2] if len(smooth.history) > 1 else {}
+    told = [step for step in smooth.history[len(given.history):] if step.get("stage") not in ("smoother", "world")]
     return {"kind": "smooth", "status": "done", "input": _facts(source, given), "smoother": plan.steps["smoother"].facts,
             "device": plan.device, "seed": settings.values.seed, "report": told, "quality": _quality(standing, smooth),
-            "outputs": [str(output.path) for output in outputs], "warnings": [*warnings_of(smooth), *notes]}
-
-
-def warnings_of(motion: Motion) -> list[str]:
-    """List what the last stages warn of: `warnings` and `fallback` in their history entries."""
-    out = []
-    for step in motion.history[-2:]:
-        out += [str(w) for w in step.get("warnings", ())] + ([str(step["fallback"])] if step.get("fallback") else [])
-    return list(dict.fromkeys(out))
+            "outputs": [str(output.path) for output in outputs], "warnings": [*evidence.doubts(None, smooth), *evidence.told_by(smooth), *notes]}
 
 
 def _smoothed(step: Step, motion: Motion, seed: int, shown: Silent) -> Motion:

@@ -118,8 +118,9 @@ def _filtered(track, motion, run):
     from mrs.world.ground import sole_points
 
     times = motion.times_s
-    if len(times) < 4:
-        return motion
+    if len(times) < 4 or not (np.diff(times) > 0).all():
+        why = "fewer than four frames" if len(times) < 4 else "times that do not grow"
+        return motion.with_history(stage="filter", fallback=f"The motion stays as it is: {why} can't be filtered.")
     sixd = rotations.matrix_to_sixd(rotations.quat_to_matrix(motion.local_quat_wxyz)).reshape(len(times), -1)
     signal = np.concatenate([motion.root_pos_m, sixd], 1)
     between = np.diff(times)
