@@ -131,9 +131,11 @@ def test_rows_name_a_smoother_and_its_options():
     assert refinement.default_rows(ablation=False) == list(refinement.SIMPLE)
 
 
-def test_clips_give_the_same_numbers_in_one_process_and_in_two():
+def test_clips_give_the_same_numbers_in_one_process_and_in_two(monkeypatch):
     """The rows of simple filters come out the same whichever process makes a clip; the truth has no error."""
     jobs = [(corrupted.OWN, seed, 30, 0.5, ("initial", "gaussian", "nobody"), ()) for seed in (0, 1)]
+    for name in refinement._common.THREADS:
+        monkeypatch.setenv(name, "1")
     one, refused = refinement.collect(jobs, 1)
     two, _ = refinement.collect(jobs, 2)
     assert set(one) == {"initial", "gaussian", "truth"} and "nobody" in refused
