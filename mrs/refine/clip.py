@@ -63,7 +63,7 @@ class Clip:
         turned = self.all.turned.clone()
         sure = self.all.pull + 1e-4
         for rows in torch.arange(len(times)).split(256):
-            low = max(int(torch.searchsorted(times, times[rows[0]] - 4 * sigma_s)), 0)
+            low = max(int(torch.searchsorted(times, times[rows[0]].clone() - 4 * sigma_s)), 0)
             high = int(torch.searchsorted(times, times[rows[-1]] + 4 * sigma_s)) + 1
             kernel = torch.exp(-((times[rows, None] - times[None, low:high]) ** 2) / (2 * sigma_s**2)).to(sure)
             weights = kernel[..., None] * sure[None, low:high]
