@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,7 +11,49 @@ from mrs.tracks import Detections, People, Track, Tracks
 
 SEEN = 0.1
 NEAR_M = 1.5
+UNSEEN = "No keypoint was seen: the lifted motion is smoothed without evidence."
 FEET = ("ankle", "heel", "toe", "foot_index")
+APART_S = 1e-4
+USUAL_S = 1 / 30
+
+
+@dataclass(frozen=True)
+class Usable:
+    """Evidence and motion that an optimiser stands: finite, times that grow; `told` says what was done instead, in words."""
+
+    track: Track | None
+    motion: Motion
+    told: tuple[str, ...]
+
+
+def usable(track: Track | None, motion: Motion) -> Usable:
+    """Take out what is no number, spread frames that share a time, and leave out a track that saw nothing."""
+    told = []
+    if track is not None:
+        track, bad = cleaned_track(track)
+        told += [_told(f"Person {track.person}", bad)] if bad else []
+        if not (track.keypoints_px[..., 2] > 0).any():
+            track, told = None, [*told, UNSEEN]
+    times, moved = grown_times(motion.times_s)
+    if moved:
+        told.append(f"{moved} frames have no time of their own and are taken as spread evenly between their neighbours.")
+        motion = replace(motion, times_s=times)
+        track = None if track is None else replace(track, times_s=times)
+    return Usable(track, motion, tuple(told))
+
+
+def grown_times(times_s: np.ndarray) -> tuple[np.ndarray, int]:
+    """Times (T,) that grow by APART_S at least, and how many frames were moved; frames 1/30 s apart where nothing tells."""
+    times = np.asarray(times_s, float)
+    latest = np.maximum.accumulate(times)
+    own = np.r_[True, times[1:] > latest[:-1] + APART_S][: len(times)]
+    if own.all():
+        return times_s, 0
+    rows, kept = np.arange(len(times)), np.flatnonzero(own)
+    step = np.median(np.diff(times[kept]) / np.diff(kept)) if len(kept) > 1 else USUAL_S
+    out = np.interp(rows, kept, times[kept])
+    out[kept[-1] :] = times[kept[-1]] + step * (rows[kept[-1] :] - kept[-1])
+    return out, int((~own).sum())
 
 
 def cleaned_track(track: Track) -> tuple[Track, int]:
@@ -63,7 +105,7 @@ def doubts(track: Track | None, motion: Motion) -> list[str]:
         return told
     confidence = track.keypoints_px[..., 2]
     if not (confidence > SEEN).any():
-        return [*told, "No keypoint was seen: the lifted motion is smoothed without evidence."]
+        return [*told, UNSEEN]
     feet = [row for row, name in enumerate(track.keypoints.names) if name.endswith(FEET)]
     if not feet or not (confidence[:, feet] > SEEN).any():
         told.append("Feet were never seen: where they touch, and how high the ground is, are guesses from the body's pose.")

@@ -16,8 +16,6 @@ from tests.walker import filmed, walker
 FRAMES = 20
 SMOOTHERS = ("gaussian", "savgol", "one-euro", "butterworth", "sfv-2018", "sfv")
 QUICK = {"sfv": {"iterations": 8, "contact_iterations": 6}, "sfv-2018": {"iterations": 8}}
-CORE = {("sfv", case) for case in ("nan_confidence", "nan_everywhere", "same_times", "pairs_of_times")}
-"""What the refiner's core does not stand yet."""
 
 
 @pytest.fixture(scope="module")
@@ -94,10 +92,8 @@ def smooth(name, track, motion):
 
 @pytest.mark.parametrize("case", CASES, ids=lambda f: f.__name__)
 @pytest.mark.parametrize("name", SMOOTHERS)
-def test_nothing_but_numbers_comes_out(seen, name, case, request):
+def test_nothing_but_numbers_comes_out(seen, name, case):
     """Each smoother, called as the pipeline calls it, gives a finite motion of the same length, near what was lifted."""
-    if (name, case.__name__) in CORE:
-        request.applymarker(pytest.mark.xfail(reason="the core of sfv", strict=False))
     track, motion = (with_points(seen[0], case), seen[1]) if case in POINTS else case(*seen)
     out = smooth(name, track, motion)
     assert len(out) == len(motion)
@@ -107,13 +103,32 @@ def test_nothing_but_numbers_comes_out(seen, name, case, request):
 
 
 @pytest.mark.parametrize("name", SMOOTHERS)
-def test_a_known_motion_without_evidence_stays_where_it_is(name, request):
+def test_a_known_motion_without_evidence_stays_where_it_is(name):
     """With no keypoint seen, the walker, whose lifted motion is sure and exact, is not carried away."""
-    if name == "sfv":
-        request.applymarker(pytest.mark.xfail(reason="the core of sfv", strict=False))
     track, motion = filmed(walker(np.arange(40) / 30)[0])
     out = smooth(name, with_points(track, no_confidence), motion)
     assert np.linalg.norm(out.joints_m - motion.joints_m, axis=-1).mean() < 0.1
+
+
+def test_frames_without_a_time_of_their_own_are_spread():
+    """Times that stand still or go back lie between their neighbours; good times are left alone."""
+    times, moved = evidence.grown_times(np.array([0, 0.1, 0.1, 0.1, 0.4, 0.3, 0.6]))
+    assert moved == 3 and times == pytest.approx([0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6])
+    times, moved = evidence.grown_times(np.full(4, 2.0))
+    assert moved == 3 and np.diff(times) == pytest.approx(1 / 30)
+    times, moved = evidence.grown_times(np.arange(5) / 240)
+    assert moved == 0 and np.array_equal(times, np.arange(5) / 240)
+    assert evidence.grown_times(np.zeros(1))[1] == 0
+
+
+@pytest.mark.parametrize("case, words", [(same_times, "no time of their own"), (nan_everywhere, "No keypoint was seen"),
+                                         (nan_places, "not numbers")], ids=lambda c: getattr(c, "__name__", ""))
+def test_sfv_says_what_it_did_instead(seen, case, words):
+    """Its step in the motion's history has the warning, which run.json repeats; times stay as they were."""
+    track, motion = (with_points(seen[0], case), seen[1]) if case in POINTS else case(*seen)
+    out = smooth("sfv", track, motion)
+    assert any(words in line for line in evidence.told_by(out))
+    assert np.array_equal(out.times_s, motion.times_s)
 
 
 def test_doubts_are_told_in_words(seen):
