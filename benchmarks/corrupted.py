@@ -14,7 +14,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from benchmarks import synthetic
+from benchmarks import own_motions, synthetic
 from mrs import rotations
 from mrs.body import load_body
 from mrs.formats import bvh, bvh_import, deepmimic
@@ -29,6 +29,7 @@ SLOT_TICKS = 2
 MOTIONS = {"walk": "walk", "run": "run", "jump": "jump", "kick": "soccer", "dance": "dance", "punch": "punch",
            "roll": "roll", "crawl": "crawl", "flip": "flip"}
 OWN = "walker"
+BACKFLIP = "backflip"
 FAR_POINTS = ("wrist", "pinky", "index", "thumb", "ankle", "heel")
 SEEN = 0.9
 
@@ -71,9 +72,9 @@ class Clip:
 
 
 def known_motions() -> list[str]:
-    """List the corpus motions that are there, and the project's own walker."""
+    """List the corpus motions that are there, and the project's own."""
     there = [name for name, action in MOTIONS.items() if (synthetic.CORPUS / synthetic.ACTIONS[action]).is_file()]
-    return [*there, OWN]
+    return [*there, OWN, BACKFLIP]
 
 
 def make(name: str, seed: int, fps: int = 30, longest_s: float = 5.0, errors: Errors = Errors()) -> Clip:
@@ -103,9 +104,9 @@ def load(name: str, longest_s: float = 5.0) -> Motion:
     Cubic splines go through the file's own frames: straight lines between them would give the truth jolts of acceleration.
     """
     if name == OWN:
-        from tests.walker import walker
-
-        return walker(np.arange(0, longest_s, 1 / TICKS_HZ))[0]
+        return own_motions.walk(np.arange(0, longest_s, 1 / TICKS_HZ))
+    if name == BACKFLIP:
+        return own_motions.backflip(np.arange(0, min(longest_s, own_motions.BACKFLIP_S), 1 / TICKS_HZ))
     return _loaded(name, longest_s)
 
 

@@ -15,7 +15,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from benchmarks import _common, corrupted, refinement
+from benchmarks import _common, corrupted, rows
 from mrs.skeletons import SMPL_24
 
 FIRST_SEED = 400
@@ -41,10 +41,10 @@ def main() -> None:
     parser.add_argument("--no-seams", action="store_true", help="leave out the long clip")
     args = parser.parse_args()
     report = _common.begin("What must not change a refinement", args, ("numpy", "scipy", "torch"))
-    rows, seams = _common.in_fresh_process(measure, args)
+    measured, seams = _common.in_fresh_process(measure, args)
     report.table(("mean distance of joints, mm (98th percentile)", "30 / 60 fps", "30 / 60 fps, exact 2D", "30 / 60 fps, new errors", "mirrored", "reversed"), [
-        (name, *(f"{mean:.2f} ({most:.2f})" for mean, most in found)) for name, found in rows])
-    means = np.array([[mean for mean, _ in found] for _, found in rows])
+        (name, *(f"{mean:.2f} ({most:.2f})" for mean, most in found)) for name, found in measured])
+    means = np.array([[mean for mean, _ in found] for _, found in measured])
     for column, name, bound in ((0, "30 against 60 frames a second", RATE_MM), (1, "the same with exact 2D", RATE_MM),
                                 (3, "mirrored", SAME_MM), (4, "reversed in time", SAME_MM)):
         report.at_most(f"{name}, worst clip's mean", means[:, column].max(), bound, "mm")
@@ -58,19 +58,19 @@ def main() -> None:
 
 def measure(args):
     """Return [(clip, [(mean, 98th percentile) in mm for each case])] and what was found of seams."""
-    refinement._one_thread()
+    rows.one_thread()
     registry = _registry()
 
     def refine(track, motion, **more):
         row = ";".join([args.smoother if ":" in args.smoother else f"{args.smoother}:", *(f"{k}={v}" for k, v in more.items())])
-        return refinement._smoother(registry, row, args.set).smooth(None, track, motion)
+        return rows.smoother_of(registry, row, args.set).smooth(None, track, motion)
 
-    rows = []
+    found = []
     for name in args.motions:
         for seed in range(FIRST_SEED, FIRST_SEED + args.seeds):
             _common.say(f"{name}, seed {seed}")
-            rows.append((f"{name}, seed {seed}", _cases(refine, name, seed, args.seconds)))
-    return rows, None if args.no_seams else seams(refine)
+            found.append((f"{name}, seed {seed}", _cases(refine, name, seed, args.seconds)))
+    return found, None if args.no_seams else seams(refine)
 
 
 def _registry():

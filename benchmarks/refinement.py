@@ -1,32 +1,35 @@
 """Refine known motions from known errors: filters, SFV's published objective, sfv, and sfv without each of its terms.
 
-    python -m benchmarks.refinement [--quick] [--jobs 2] [--rows ROW ...] [--motions NAME ...] [--set OPTION=VALUE ...]
+    python -m benchmarks.refinement [--quick] [--jobs 2] [--rows ROW ...] [--motions NAME ...] [--results FILE]
 
-Motions come from the shared corpus (../shared/assets/motion, where it is there) and from the project's own walker, on the
+Motions come from the shared corpus (../shared/assets/motion, where it is there) and from the project's own samples, on the
 embedded body. Random known cameras see them, at 30 and at 60 frames a second; benchmarks/corrupted.py makes the 2D
 evidence and the initial motion from the truth with errors of stated sizes, the same for every row. Each row is the mean over
 clips (motion, seed, rate) with its 95 % interval (Student's t), by the measures of `mrs.metrics.compare` in the world's own
 axes: nothing is turned for the comparison.
 
 A row is a smoother's name and, after a colon, options with semicolons between: sfv, sfv:off=jerk, sfv:space=prior.
-The default is every filter, sfv-2018, sfv, and sfv with each term off and in each space that the plugin offers.
+The default is every filter, sfv-2018, sfv, and sfv with each term and each stage off and in each space that the plugin offers.
+
+With --results FILE the numbers of each clip are appended as they come, and what is there already, made by the same code, is
+not made again: stop and go on, or make the table in parts (--rows, --motions, --first-seed) and let the whole command print it.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 import time
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks import _common, corrupted
+from benchmarks import _common, corrupted, results, rows
 
 FIRST_SEED = 300
 """Others are free to look at while tuning: --first-seed."""
 SIMPLE = ("initial", "gaussian", "savgol", "one-euro", "butterworth", "sfv-2018", "sfv")
+STAGES = ("mend_starts=false", "gravity_scale=false", "foot_lock=never")
 RATES = (30, 60)
 MEASURES = {
     "mpjpe_mm": "MPJPE mm", "pa_mpjpe_mm": "PA-MPJPE mm", "w_mpjpe_100_mm": "W-MPJPE mm", "wa_mpjpe_100_mm": "WA-MPJPE mm",
@@ -45,10 +48,13 @@ def main() -> None:
     """Print one row a smoother, and what sfv is against the bounds."""
     args = _arguments()
     report = _common.begin("Refining known motions from known errors", args, ("numpy", "scipy", "torch"))
-    rows = args.rows or default_rows(ablation=not args.quick)
-    jobs = [(name, seed, fps, args.seconds, tuple(rows), tuple(args.set))
-            for name in args.motions for seed in range(args.first_seed, args.first_seed + args.seeds) for fps in args.fps]
-    found, refused = collect(jobs, args.jobs)
+    wanted = args.rows or default_rows(ablation=not args.quick)
+    jobs = [(name, seed, fps, args.seconds, tuple(wanted), tuple(args.set))
+            for seed in range(args.first_seed, args.first_seed + args.seeds) for fps in args.fps for name in args.motions]
+    kept = results.Results(args.results, results.fingerprint())
+    if kept.passed_over:
+        _common.say(f"{kept.passed_over} lines of {args.results} are of other code and are passed over.")
+    found, refused = collect(jobs, args.jobs, kept)
     rates = " and ".join(map(str, args.fps))
     report.notes.append(f"{len(jobs)} clips: {', '.join(args.motions)}; seeds {args.first_seed} to {args.first_seed + args.seeds - 1}; "
                         f"{rates} frames a second; at most {args.seconds:g} s each.")
@@ -79,6 +85,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, help="use at most this much of each motion (default: 5)")
     parser.add_argument("--set", nargs="+", default=[], metavar="OPTION=VALUE", help="options of every sfv row")
     parser.add_argument("--jobs", type=int, default=1, help="processes (default: 1); the numbers do not depend on it")
+    parser.add_argument("--results", type=Path, metavar="FILE", help="append the numbers of each clip; go on from what is there")
     parser.add_argument("--by-motion", action="store_true", help="also print the main measures of each motion")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the table for the docs, between its marks where FILE has them")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="draw one joint over time (needs matplotlib)")
@@ -90,121 +97,72 @@ def _arguments() -> argparse.Namespace:
 
 
 def default_rows(ablation: bool) -> list[str]:
-    """List the plain rows, then sfv in its other spaces and without each term, where the plugin has such options."""
+    """List the plain rows, then sfv in its other spaces, without each term and each stage, where the plugin has such options."""
     from mrs import options, plugins
 
-    rows = list(SIMPLE)
+    names = list(SIMPLE)
     known = {info.name: info for info in options.describe(plugins.load().get("smoother", "sfv").cls)}
     if not ablation:
-        return rows
+        return names
     if "space" in known:
-        rows += [f"sfv:space={choice}" for choice in known["space"].choices if choice != known["space"].default]
+        names += [f"sfv:space={choice}" for choice in known["space"].choices if choice != known["space"].default]
     if "off" in known:
         from mrs.refine import terms
 
-        rows += [f"sfv:off={name}" for name in getattr(terms, "TERMS", ())]
-    return rows
+        names += [f"sfv:off={name}" for name in getattr(terms, "TERMS", ())]
+    return names + [f"sfv:{value}" for value in STAGES if value.partition("=")[0] in known]
 
 
-def collect(jobs: list[tuple], processes: int):
-    """Run every clip; return {row: {measure: (clips,)}} and {row: why it was refused}."""
-    if processes > 1:
-        import multiprocessing
-
-        context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(processes, mp_context=context, initializer=_one_thread) as pool:
-            results = list(_told(pool.map(run_clip, jobs), jobs))
-    else:
-        _one_thread()
-        results = list(_told(map(run_clip, jobs), jobs))
-    found: dict[str, dict[str, list]] = {}
+def collect(jobs: list[tuple], processes: int, kept: results.Results | None = None):
+    """Make every clip that `kept` lacks; return {row: {measure: (clips,)}} and {row: why it was refused}."""
+    kept = kept or results.Results(None)
+    todo = [missing for job in jobs if (missing := _missing(job, kept))]
     refused: dict[str, str] = {}
-    for numbers, whys in results:
+    for job, (numbers, whys) in _told(_made(todo, processes), todo):
+        kept.add(job[:4], numbers, job[5])
         refused |= whys
-        for row, values in numbers.items():
+    found: dict[str, dict[str, list]] = {}
+    for job in jobs:
+        for row in dict.fromkeys((*job[4], "truth")):
+            values = kept.get(job[:4], row, job[5]) or {}
             for key in MEASURES:
                 value = values.get(key)
                 found.setdefault(row, {}).setdefault(key, []).append(np.nan if value is None else value)
     return {row: {key: np.array(v) for key, v in values.items()} for row, values in found.items() if row not in refused}, refused
 
 
-def _one_thread() -> None:
-    """Give every clip the same arithmetic, however many processes run."""
-    for name in _common.THREADS:
-        os.environ[name] = "1"
-    import torch
-
-    torch.set_num_threads(1)
+def _missing(job: tuple, kept: results.Results) -> tuple | None:
+    """The job with the rows alone that are not known; None where all are."""
+    lacking = tuple(row for row in job[4] if kept.get(job[:4], row, job[5]) is None)
+    return (*job[:4], lacking, job[5]) if lacking else None
 
 
-def _told(results, jobs):
+def _made(jobs: list[tuple], processes: int):
+    """Yield what rows.run_clip says of each job, in order."""
+    if processes < 2 or not jobs:
+        rows.one_thread()
+        yield from map(rows.run_clip, jobs)
+        return
+    import multiprocessing
+
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(processes, mp_context=context, initializer=rows.one_thread) as pool:
+        yield from pool.map(rows.run_clip, jobs)
+
+
+def _told(made, jobs):
+    """Yield (job, what came of it), and say on stderr how far it is."""
     start = time.monotonic()
-    for done, (job, result) in enumerate(zip(jobs, results, strict=True), 1):
+    for done, (job, result) in enumerate(zip(jobs, made, strict=True), 1):
         _common.say(f"{done} of {len(jobs)}: {job[0]}, seed {job[1]}, {job[2]} fps; {time.monotonic() - start:.0f} s")
-        yield result
-
-
-def run_clip(job: tuple) -> tuple[dict[str, dict], dict[str, str]]:
-    """Measure every row of one clip, and the truth itself; return also the rows that a smoother refused, with its words."""
-    name, seed, fps, longest_s, rows, sets = job
-    clip = corrupted.make(name, seed, fps, longest_s)
-    made, seconds, refused = smoothed(clip, rows, sets)
-    numbers = compared(made, clip.truth)
-    return {row: values | {"seconds": seconds.get(row)} for row, values in numbers.items()}, refused
-
-
-def smoothed(clip: corrupted.Clip, rows, sets=()):
-    """Return {row: Motion}, {row: seconds} and {row: why it was refused}."""
-    from mrs import plugins
-
-    registry = plugins.load()
-    made, seconds, refused = {}, {}, {}
-    for row in rows:
-        start = time.perf_counter()
-        try:
-            made[row] = clip.initial if row == "initial" else _smoother(registry, row, sets).smooth(None, clip.track, clip.initial)
-        except Exception as error:  # noqa: BLE001 (one row that fails does not cost the others)
-            refused[row] = f"{type(error).__name__}: {error}"
-        seconds[row] = time.perf_counter() - start
-    return made, seconds, refused
-
-
-def _smoother(registry, row: str, sets):
-    name, values = parsed(row)
-    if name == "sfv":
-        values = dict(s.split("=", 1) for s in sets) | values
-    smoother = registry.make("smoother", name, values)
-    smoother.progress = lambda done, total: None
-    smoother.rng = np.random.default_rng(0)
-    return smoother
-
-
-def parsed(row: str) -> tuple[str, dict[str, str]]:
-    """Split ``NAME:OPTION=VALUE;OPTION=VALUE``."""
-    name, _, rest = row.partition(":")
-    return name, dict(part.split("=", 1) for part in rest.split(";") if part)
+        yield job, result
 
 
 def title(row: str) -> str:
     """How tables call a row."""
-    name, values = parsed(row)
+    name, values = rows.parsed(row)
     words = [f"without {value}" if key == "off" else f"{key} {value}" for key, value in values.items()]
     return " ".join([name, *words])
-
-
-def compared(made: dict, truth) -> dict[str, dict[str, float | None]]:
-    """Measure every motion of a clip, and the truth itself, against the truth."""
-    from mrs.metrics.compare import compare
-
-    result = compare([*made.values(), truth], truth, frame="world")
-    out = {}
-    for (row, motion), numbers in zip([*made.items(), ("truth", truth)], result.predictions, strict=True):
-        sliding = numbers["foot_sliding_mm_s"]
-        out[row] = numbers | {
-            "world_error_mm": 1e3 * float(np.linalg.norm(motion.joints_m - truth.joints_m, axis=-1).mean()),
-            "jitter_ratio": numbers["jitter_10m_s3"] / max(result.truth["jitter_10m_s3"], 1e-9),
-            "foot_sliding_cm_s": None if sliding is None else sliding / 10}
-    return out
 
 
 def interval(values: np.ndarray) -> tuple[float, float] | None:
@@ -307,7 +265,7 @@ def plot(path: Path, motions: list[str], seed: int, longest_s: float, sets: tupl
 
     name = "kick" if "kick" in motions else motions[0]
     clip = corrupted.make(name, seed, 30, longest_s)
-    made, *_ = smoothed(clip, ("initial", "sfv-2018", "sfv"), sets)
+    made, *_ = rows.smoothed(clip, ("initial", "sfv-2018", "sfv"), sets)
     joint = SMPL_24.index("right_ankle")
     figure, axes = pyplot.subplots(2, 1, figsize=(9, 6), sharex=True, layout="constrained")
     looks = {"initial": {"color": "0.75", "lw": 0.8}, "sfv-2018": {"color": "tab:orange", "lw": 1.2},

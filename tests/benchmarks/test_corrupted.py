@@ -5,11 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from benchmarks import corrupted, refine_invariance, refinement
+from benchmarks import corrupted, own_motions, refine_invariance, refinement, results, rows
 from benchmarks.corrupted import Clock, Errors
 from mrs import rotations
 from mrs.body import load_body
+from mrs.refine import flight
 from mrs.skeletons import BLAZEPOSE_33
+from mrs.world.ground import sole_points
 
 LONG_S = 40.0
 CALM = Errors(swapped=0, bursts_per_s=0, dropout=0, flipped=0)
@@ -124,10 +126,10 @@ def test_a_mirror_and_time_reversal_undo_themselves(clip):
 
 def test_rows_name_a_smoother_and_its_options():
     """ROW is NAME:OPTION=VALUE;OPTION=VALUE."""
-    assert refinement.parsed("sfv:off=jerk,limits;space=pose") == ("sfv", {"off": "jerk,limits", "space": "pose"})
+    assert rows.parsed("sfv:off=jerk,limits;space=pose") == ("sfv", {"off": "jerk,limits", "space": "pose"})
     assert refinement.title("sfv:off=jerk") == "sfv without jerk"
-    rows = refinement.default_rows(ablation=True)
-    assert rows[:2] == ["initial", "gaussian"] and "sfv:off=contact" in rows
+    names = refinement.default_rows(ablation=True)
+    assert names[:2] == ["initial", "gaussian"] and {"sfv:off=contact", "sfv:mend_starts=false"} <= set(names)
     assert refinement.default_rows(ablation=False) == list(refinement.SIMPLE)
 
 
@@ -143,6 +145,73 @@ def test_clips_give_the_same_numbers_in_one_process_and_in_two(monkeypatch):
         assert all(np.array_equal(v, two[row][key], equal_nan=True) for key, v in values.items() if key != "seconds")
     assert (one["truth"]["mpjpe_mm"] == 0).all()
     assert (one["gaussian"]["jitter_ratio"] < 0.2 * one["initial"]["jitter_ratio"]).all()
+
+
+def test_numbers_are_kept_and_only_what_lacks_is_made(tmp_path, monkeypatch):
+    """A second call makes nothing, another row is made alone, a torn line and other code are made again."""
+    path, made = tmp_path / "numbers.jsonl", []
+
+    def run(job):
+        made.append(job)
+        return {row: dict.fromkeys(refinement.MEASURES, float(job[1])) for row in (*job[4], "truth")}, {}
+
+    monkeypatch.setattr(rows, "run_clip", run)
+    job = lambda *names: (corrupted.OWN, 7, 30, 0.5, names, ("iterations=3",))
+    refinement.collect([job("initial")], 1, results.Results(path, "a"))
+    found, _ = refinement.collect([job("initial", "sfv")], 1, results.Results(path, "a"))
+    assert [j[4] for j in made] == [("initial",), ("sfv",)] and (found["sfv"]["mpjpe_mm"] == 7).all()
+    refinement.collect([job("initial", "sfv")], 1, results.Results(path, "a"))
+    assert len(made) == 2
+    path.write_text(path.read_text()[:-30])
+    kept = results.Results(path, "a")
+    assert kept.passed_over == 1 and kept.get(job()[:4], "sfv", ("iterations=3",)) and not kept.get(job()[:4], "sfv")
+    kept.add(job()[:4], {"savgol": {}})
+    assert results.Results(path, "a").get(job()[:4], "savgol", ("any",)) == {}
+    assert not results.Results(path, "b").known
+
+
+def test_the_fingerprint_changes_with_code_that_counts(tmp_path):
+    """Another line in the refiner is other code; a page of the docs is not."""
+    (tmp_path / "mrs/refine").mkdir(parents=True)
+    (tmp_path / "mrs/refine/a.py").write_text("1")
+    before = results.fingerprint(tmp_path)
+    (tmp_path / "page.md").write_text("2")
+    assert results.fingerprint(tmp_path) == before
+    (tmp_path / "mrs/refine/a.py").write_text("3")
+    assert results.fingerprint(tmp_path) != before
+    root = results._common.ROOT
+    assert [name for name in results.COUNTS if not (root / name).exists()] in ([], ["mrs/data/prior"])
+
+
+@pytest.fixture(scope="module")
+def flip():
+    return corrupted.load(corrupted.BACKFLIP, 5.0)
+
+
+class TestBackflip:
+    """The project's own flip keeps to mechanics."""
+
+    def test_the_centre_of_mass_falls_as_gravity_says(self, flip):
+        """In the air its acceleration is g, straight down."""
+        times = flip.times_s
+        air = (times > own_motions.TAKE_OFF_S) & (times < own_motions.LANDING_S)
+        path = flight.centre_of_mass(flip.joints_m[air])
+        assert np.abs(np.diff(path, 2, axis=0) * 3600 - [0, -flight.GRAVITY_M_S2, 0]).max() < 1e-3
+
+    def test_feet_stand_exactly_still_and_nothing_sinks(self, flip):
+        """Before take-off and after landing soles do not move; contacts say so."""
+        soles = sole_points(flip)
+        before, after = flip.times_s <= own_motions.TAKE_OFF_S, flip.times_s >= own_motions.LANDING_S
+        for rows_ in (before, after):
+            assert np.ptp(soles[rows_], axis=0).max() < 1e-6 and (flip.contacts[rows_] == 1).all()
+        assert soles[..., 1].min() > 0 and soles[before][..., 1].min() < 0.01
+        assert (flip.contacts[~(before | after)] == 0).all()
+
+    def test_it_turns_once_and_is_upside_down_in_between(self, flip):
+        """Upright at both ends, the head down in the middle of the flight."""
+        up = rotations.quat_to_matrix(flip.local_quat_wxyz[:, 0])[:, 1, 1]
+        assert up[0] == pytest.approx(1) and up[-1] == pytest.approx(1) and up.min() < -0.95
+        assert flip.joints_m[np.argmin(up), 15, 1] < flip.joints_m[np.argmin(up), 0, 1]
 
 
 def test_intervals_ratios_and_bounds():
