@@ -132,7 +132,6 @@ def reversed_in_time(track, motion):
 def seams(refine) -> dict:
     """Refine a long clip in short windows and in one; compare the jerk in overlaps."""
     from mrs import metrics
-    from mrs.refine.sfv import HELD, OVERLAP_S
 
     name = "jump" if "jump" in corrupted.known_motions() else corrupted.OWN
     _common.say(f"seams: {name}, {LONG_S:g} s")
@@ -140,15 +139,23 @@ def seams(refine) -> dict:
     frames = len(clip.truth)
     windows = refine(clip.track, clip.initial, window_frames=SEAM_WINDOW)
     one = refine(clip.track, clip.initial, window_frames=frames)
-    overlap = min(max(40, round(OVERLAP_S * 30)), SEAM_WINDOW // 2)
-    inside, start, count = np.zeros(frames, bool), 0, 1
-    while frames - (end := start + SEAM_WINDOW) >= overlap:
-        start, count = end - overlap - HELD, count + 1
-        inside[start:end] = True
     jerk, jerk_one = (np.linalg.norm(metrics.derivative(m.joints_m, m.times_s, 3), axis=-1).mean(1) for m in (windows, one))
-    inside = inside[1:-2]
-    return {"motion": name, "frames": frames, "windows": count, "mean": jerk[inside].mean() / jerk_one[inside].mean(),
+    shared = overlaps(frames, SEAM_WINDOW)
+    inside = shared.any(0)[1:-2]
+    return {"motion": name, "frames": frames, "windows": len(shared) + 1, "mean": jerk[inside].mean() / jerk_one[inside].mean(),
             "largest": jerk[inside].max() / jerk_one[inside].max(), "apart_mm": _apart(windows.joints_m, one.joints_m)[0]}
+
+
+def overlaps(frames: int, window: int) -> np.ndarray:
+    """Frames (seams, frames), true where a clip at 30 frames a second is in two windows of the refiner."""
+    from mrs.refine.sfv import HELD, OVERLAP_S, Plan
+
+    overlap = min(max(Plan.overlap_frames, round(OVERLAP_S * 30)), window // 2)
+    out, start = [], 0
+    while frames - (end := start + window) >= overlap:
+        start = end - overlap - HELD
+        out.append((np.arange(frames) >= start) & (np.arange(frames) < end))
+    return np.array(out, bool).reshape(len(out), frames)
 
 
 if __name__ == "__main__":
