@@ -54,11 +54,11 @@ def test_both_rates_give_one_motion(fast, slow, normal):
 
 def test_jerk_where_windows_overlap_is_no_larger_than_elsewhere():
     """On average and at its largest, against the same frames in one window and against the other frames."""
-    clip = corrupted.make(corrupted.OWN, 1, 30, 5.0, replace(corrupted.Errors(), bursts_per_s=0))
+    clip = corrupted.make(corrupted.OWN, 1, 30, 6.0, replace(corrupted.Errors(), bursts_per_s=0))
     cut, whole = (refined(clip.track, clip.initial, window_frames=size, iterations=30, contact_iterations=20)
                   for size in (WINDOW, 10**6))
     jerk, jerk_whole = (np.linalg.norm(metrics.derivative(m.joints_m, m.times_s, 3), axis=-1).mean(1) for m in (cut, whole))
     inside = refine_invariance.overlaps(len(cut), WINDOW).any(0)[1:-2]
     assert 0.3 < inside.mean() < 0.8
     assert jerk[inside].mean() < 1.1 * jerk_whole[inside].mean() and jerk[inside].max() < 1.1 * jerk_whole[inside].max()
-    assert jerk[inside].mean() < 1.1 * jerk[~inside].mean()
+    assert jerk[inside].mean() < 1.15 * jerk[~inside].mean()
