@@ -82,7 +82,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, help="cameras and errors for each motion (default: 3)")
     parser.add_argument("--first-seed", type=int, default=FIRST_SEED, help=f"the first of them (default: {FIRST_SEED})")
     parser.add_argument("--fps", nargs="+", type=int, choices=RATES, help="frame rates (default: 30 60)")
-    parser.add_argument("--seconds", type=float, help="use at most this much of each motion (default: 5)")
+    parser.add_argument("--seconds", type=float, help="use at most this much of each motion (default: 4)")
     parser.add_argument("--set", nargs="+", default=[], metavar="OPTION=VALUE", help="options of every sfv row")
     parser.add_argument("--jobs", type=int, default=1, help="processes (default: 1); the numbers do not depend on it")
     parser.add_argument("--results", type=Path, metavar="FILE", help="append the numbers of each clip; go on from what is there")
@@ -92,7 +92,7 @@ def _arguments() -> argparse.Namespace:
     args = parser.parse_args()
     args.seeds = args.seeds or (1 if args.quick else 3)
     args.fps = args.fps or ([30] if args.quick else list(RATES))
-    args.seconds = args.seconds or (3.0 if args.quick else 5.0)
+    args.seconds = args.seconds or (3.0 if args.quick else 4.0)
     return args
 
 
@@ -105,7 +105,8 @@ def default_rows(ablation: bool) -> list[str]:
     if not ablation:
         return names
     if "space" in known:
-        names += [f"sfv:space={choice}" for choice in known["space"].choices if choice != known["space"].default]
+        names += [f"sfv:space={choice}" for choice in known["space"].choices
+                  if choice not in (known["space"].default, "latent")]  # no lifter here has a latent space
     if "off" in known:
         from mrs.refine import terms
 
