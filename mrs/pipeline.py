@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from mrs import detecting, filming, progress, provenance, world
+from mrs import detecting, evidence, filming, progress, provenance, world
 from mrs.config import Settings
 from mrs.edited import lasting, usable_tracks
 from mrs.errors import MrsError, NoPersonError, PluginError
@@ -41,7 +41,11 @@ def run(settings: Settings, registry: Registry, shown: progress.Silent | None = 
     video = Video.open(settings.video, settings.values.start, settings.values.end)
     video = filming.level_first(video, settings.values)
     folder = RunFolder.open(settings.out, video.sha256, settings.overwrite)
-    pipeline = Pipeline(settings, plan, video, folder, shown or progress.Silent())
+    return carried_out(Pipeline(settings, plan, video, folder, shown or progress.Silent()), command)
+
+
+def carried_out(pipeline: Pipeline, command: tuple[str, ...]) -> dict[str, Any]:
+    """Let a pipeline go; note in run.json how it ended, and give its folder back."""
     try:
         return pipeline.go(command)
     except KeyboardInterrupt as error:
@@ -52,7 +56,7 @@ def run(settings: Settings, registry: Registry, shown: progress.Silent | None = 
         pipeline.stop("failed", error)
         raise
     finally:
-        folder.close()
+        pipeline.folder.close()
 
 
 class Pipeline:
@@ -108,6 +112,7 @@ class Pipeline:
             detector.plugin.progress = update
             parts = detecting.Parts(self.folder.hidden / "detect", key)
             found, detect_s = detecting.detect(self.video, detector.plugin, parts, update)
+        found, bad = evidence.cleaned_tracks(found) if isinstance(found, Tracks) else evidence.cleaned_detections(found)
         history = ({"stage": "detector", **detector.facts, "video": self.video.sha256, "key": key},)
         facts = {"detect_seconds": round(detect_s, 3), "frames": len(found.frame_ids)}
         if isinstance(found, Tracks):
@@ -123,10 +128,11 @@ class Pipeline:
             spent, facts["track_seconds"] = detect_s + track_s, round(track_s, 3)
         told = tracks.history[-1] if tracks.history and tracks.history[-1].get("stage") == "tracker" else {}
         history += ({**told, "stage": "tracker", **tracker.facts, "made_from": lasting(inputs)},)
-        tracks = replace(tracks, history=history)
+        tracks, worse = evidence.cleaned_tracks(replace(tracks, history=history))
+        self.warnings += (bad := list(dict.fromkeys([*bad, *worse])))
         with self.folder.writing("tracks.npz"):
             tracks.save(path)
-        self.folder.record("tracks.npz", inputs, spent, warnings=list(self.video.warnings), **facts)
+        self.folder.record("tracks.npz", inputs, spent, warnings=[*self.video.warnings, *bad], **facts)
         return tracks
 
     def _chosen(self, tracks: Tracks) -> list[Track]:
@@ -166,8 +172,11 @@ class Pipeline:
         name = f"{HIDDEN}/refined/{track.person:02d}.npz"
         inputs = self._inputs("smoother", video=self.video.sha256, track=provenance.track_hash(track),
                               lifted=provenance.motion_hash(lifted), camera=self._camera_facts())
-        return self._motion(name, inputs, step, track,
-                            lambda plugin: plugin.smooth(self._video_of(track), track, world.to_world(lifted)))
+        motion = self._motion(name, inputs, step, track,
+                              lambda plugin: plugin.smooth(self._video_of(track), track, world.to_world(lifted)))
+        told = [*evidence.doubts(track, motion), *evidence.told_by(motion)]
+        self.warnings += [f"Person {track.person}: {line}" for line in dict.fromkeys(told)]
+        return motion
 
     def _video_of(self, track: Track) -> Video:
         """The video as lifters and smoothers get it: a camera that moves has a pose for each of the track's frames."""
@@ -184,7 +193,7 @@ class Pipeline:
             motion = make(step.plugin)
             spent = time.monotonic() - start
         _refuse(motion, Motion, step)
-        _check_motion(motion, track, step)
+        check_motion(motion, track, step)
         if motion.camera is None:
             motion = replace(motion, camera=self._video_of(track).camera)
         motion = motion.with_history(stage=step.stage, **step.facts, seed=self.settings.values.seed, key=key_of(inputs))
@@ -423,7 +432,7 @@ def _refuse(value: Any, kind: type, step: Step) -> None:
         raise PluginError(f"Expected {step.label} to return {kind.__name__}, but it returned {type(value).__name__}.")
 
 
-def _check_motion(motion: Motion, track: Track, step: Step) -> None:
+def check_motion(motion: Motion, track: Track, step: Step) -> None:
     """Refuse a motion with other times than its track's, or with values that are not numbers."""
     try:
         motion.validate(f"the result of {step.label}")

@@ -36,6 +36,7 @@ BUILTINS = (
     "mrs_plugins.exporters.bvh",
     "mrs_plugins.importers.bvh",
     "mrs_plugins.converters.mmpose_onnx",
+    "mrs_plugins.importers.amass",
 )
 
 
