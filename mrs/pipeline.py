@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from mrs import detecting, filming, progress, provenance, world
+from mrs import detecting, evidence, filming, progress, provenance, world
 from mrs.config import Settings
 from mrs.edited import lasting, usable_tracks
 from mrs.errors import MrsError, NoPersonError, PluginError, UsageError
@@ -41,7 +41,11 @@ def run(settings: Settings, registry: Registry, shown: progress.Silent | None = 
     video = _opened(settings, plan)
     video = filming.level_first(video, settings.values)
     folder = RunFolder.open(settings.out, video.sha256, settings.overwrite)
-    pipeline = Pipeline(settings, plan, video, folder, shown or progress.Silent())
+    return carried_out(Pipeline(settings, plan, video, folder, shown or progress.Silent()), command)
+
+
+def carried_out(pipeline: Pipeline, command: tuple[str, ...]) -> dict[str, Any]:
+    """Let a pipeline go; note in run.json how it ended, and give its folder back."""
     try:
         return pipeline.go(command)
     except KeyboardInterrupt as error:
@@ -52,7 +56,7 @@ def run(settings: Settings, registry: Registry, shown: progress.Silent | None = 
         pipeline.stop("failed", error)
         raise
     finally:
-        folder.close()
+        pipeline.folder.close()
 
 
 def _opened(settings: Settings, plan: Plan):
@@ -132,6 +136,7 @@ class Pipeline:
             detector.plugin.progress = update
             parts = detecting.Parts(self.folder.hidden / "detect", key)
             found, detect_s = detecting.detect(self.video, detector.plugin, parts, update)
+        found, bad = evidence.cleaned_tracks(found) if isinstance(found, Tracks) else evidence.cleaned_detections(found)
         tracker = self.plan.steps["tracker"].suited(found)
         history = ({"stage": "detector", **detector.facts, "video": self.video.sha256, "key": key},)
         facts = {"detect_seconds": round(detect_s, 3), "frames": len(found.frame_ids)}
@@ -148,21 +153,20 @@ class Pipeline:
             spent, facts["track_seconds"] = detect_s + track_s, round(track_s, 3)
         told = tracks.history[-1] if tracks.history and tracks.history[-1].get("stage") == "tracker" else {}
         history += ({**told, "stage": "tracker", **tracker.facts, "made_from": lasting(inputs)},)
-        tracks = replace(tracks, history=history)
+        tracks, worse = evidence.cleaned_tracks(replace(tracks, history=history))
+        self.warnings += (bad := list(dict.fromkeys([*bad, *worse])))
         with self.folder.writing("tracks.npz"):
             tracks.save(path)
-        self.folder.record("tracks.npz", inputs, spent, warnings=list(self.video.warnings), **facts)
+        self.folder.record("tracks.npz", inputs, spent, warnings=[*self.video.warnings, *bad], **facts)
         self._note_tracker(tracks)
         return tracks
 
     def _chosen(self, tracks: Tracks) -> list[Track]:
         from mrs import track_edit
-        from mrs.body import load_body
 
         if not len(tracks):
             raise NoPersonError(self._nobody(tracks))
-        known = load_body().landmark_names
-        return [t.limited_to(known) for t in track_edit.choose(tracks, self.settings.values.person).people]
+        return usable_points(track_edit.choose(tracks, self.settings.values.person).people)
 
     def _nobody(self, tracks: Tracks) -> str:
         """Say what was seen instead of people, and what to try."""
@@ -199,8 +203,11 @@ class Pipeline:
         name = f"{HIDDEN}/refined/{track.person:02d}.npz"
         inputs = self._inputs("smoother", video=self.video.sha256, track=provenance.track_hash(track),
                               lifted=provenance.motion_hash(lifted), camera=self._camera_facts())
-        return self._motion(name, inputs, step, track,
-                            lambda plugin: plugin.smooth(self._video_of(track), track, world.to_world(lifted)))
+        motion = self._motion(name, inputs, step, track,
+                              lambda plugin: plugin.smooth(self._video_of(track), track, world.to_world(lifted)))
+        told = [*evidence.doubts(track, motion), *evidence.told_by(motion)]
+        self.warnings += [f"Person {track.person}: {line}" for line in dict.fromkeys(told)]
+        return motion
 
     def _video_of(self, track: Track) -> Video:
         """The video as lifters and smoothers get it: a camera that moves has a pose for each of the track's frames."""
@@ -217,7 +224,7 @@ class Pipeline:
             motion = make(step.plugin)
             spent = time.monotonic() - start
         _refuse(motion, Motion, step)
-        _check_motion(motion, track, step)
+        check_motion(motion, track, step)
         if motion.camera is None:
             motion = replace(motion, camera=self._video_of(track).camera)
         motion = motion.with_history(stage=step.stage, **step.facts, seed=self.settings.values.seed, key=key_of(inputs))
@@ -432,6 +439,14 @@ class Pipeline:
         return list(dict.fromkeys([*self.video.warnings, *self.warnings]))
 
 
+def usable_points(people) -> list[Track]:
+    """Return the tracks with only the keypoints that the body has: no fingers, no points of the face."""
+    from mrs.body import load_body
+
+    known = load_body().landmark_names
+    return [track.limited_to(known) for track in people]
+
+
 def _too_little(path: Path, told: dict[str, Any]) -> str:
     """Say how briefly the longest seen person was seen, and which option lets that person in, where one does."""
     frames, longest_s, needed = told.get("most_frames_left_out"), told["longest_left_out_s"], told.get("least_frames", 1)
@@ -456,7 +471,7 @@ def _refuse(value: Any, kind: type, step: Step) -> None:
         raise PluginError(f"Expected {step.label} to return {kind.__name__}, but it returned {type(value).__name__}.")
 
 
-def _check_motion(motion: Motion, track: Track, step: Step) -> None:
+def check_motion(motion: Motion, track: Track, step: Step) -> None:
     """Refuse a motion with other times than its track's, or with values that are not numbers."""
     try:
         motion.validate(f"the result of {step.label}")

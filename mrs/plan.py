@@ -67,6 +67,14 @@ class Plan:
                  for stage, name in names.items()}
         return cls(steps, _exporters(registry, settings, device), device)
 
+    @classmethod
+    def of_smoother(cls, settings: Settings, registry: Registry, earlier: dict[str, dict] | None = None) -> Plan:
+        """Make the smoother and the exporters alone; `earlier` has the facts of stages that ran before, which are not called."""
+        device = _device(settings.values.device)
+        smoother = _step(registry, settings, "smoother", settings.values.smoother, settings.stage_options.get("smoother", {}), device)
+        steps = {stage: Step(stage, None, facts) for stage, facts in (earlier or {}).items()} | {"smoother": smoother}
+        return cls(steps, _exporters(registry, settings, device), device)
+
 
 def _exporters(registry: Registry, settings: Settings, device: str) -> tuple[Step, ...]:
     """Make the exporters."""

@@ -40,6 +40,7 @@ BUILTINS = (
     "mrs_plugins.exporters.poses",
     "mrs_plugins.importers.bvh",
     "mrs_plugins.converters.mmpose_onnx",
+    "mrs_plugins.importers.amass",
 )
 
 

@@ -21,7 +21,7 @@ COMMANDS = {
     "run": ("mrs.cli.run:run", "Turn a video into refined BVH and an overlay video."),
     "detect": ("mrs.cli.run:detect", "Find and track the people of a video: tracks.npz."),
     "lift": ("mrs.cli.run:lift", "Go on to bodies in 3D: lifted.npz of each person."),
-    "smooth": ("mrs.cli.run:smooth", "Go on to refined motion: motion.npz of each person."),
+    "smooth": ("mrs.cli.run:smooth", "Refine the motion of a video, of a run, or of a motion file."),
     "export": ("mrs.cli.export:command", "Write motions or 2D tracks in the files of other programs."),
     "tracks": ("mrs.cli.tracks:command", "Show or edit who is who in tracks.npz."),
     "eval": ("mrs.cli.eval:command", "Measure motions, or who is who, against the ground truth."),

@@ -22,7 +22,9 @@ import click
 @click.option("--plugin", "extra", multiple=True, metavar="FILE_OR_MODULE", help="Load this plugin too (repeatable).")
 def command(run: Path, name: str, out: Path | None, person: str, sets: tuple[str, ...], overwrite: bool,
             extra: tuple[str, ...]):
-    """Export RUN: a run folder, or a tracks.npz or a motion file.
+    """Write motions or 2D tracks in the files of other programs.
+
+    RUN is a run folder, a tracks.npz or a motion file.
 
     Motions become one file a person; 2D tracks become one file, or one folder, for all of them. Prints what was written.
     """

@@ -163,7 +163,7 @@ def _frame(frame: str, motions: Sequence[Motion], truth: Motion) -> str:
 def _measure(motion: Motion, pred: Sampled, truth: Motion, true: Sampled, frame: str) -> dict[str, float | None]:
     """Every measure of one prediction."""
     still = _still(true)
-    heights = true.soles_m[..., 1] - ground_height([truth])
+    heights = true.soles_m[..., 1] - min(ground_height([truth]), 0.0)  # above y = 0 they stand on a roof, not on another floor
     inverted = true.root[:, 1, 1] < 0
     out = _own(motion, pred, still) | {"floating_mm": 1000 * _floating(pred.soles_m[..., 1], heights, still)}
     if frame == "camera":

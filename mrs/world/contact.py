@@ -60,7 +60,7 @@ def _speed_across(points: np.ndarray, times_s: np.ndarray, camera: Camera | None
     after = np.minimum(np.searchsorted(times_s, times_s + reach + 1e-9, side="right") - 1, len(times_s) - 1)
     after = np.maximum(after, np.minimum(before + 1, len(times_s) - 1))
     before = np.minimum(before, after - 1)
-    velocity = (points[after] - points[before]) / (times_s[after] - times_s[before])[:, None, None]
+    velocity = (points[after] - points[before]) / np.maximum(times_s[after] - times_s[before], 1e-6)[:, None, None]
     if camera is not None:
         ray = points - camera.centre_m[..., None, :]
         ray /= np.maximum(np.linalg.norm(ray, axis=-1, keepdims=True), 1e-9)

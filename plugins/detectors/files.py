@@ -9,7 +9,7 @@ import numpy as np
 import mrs
 
 _SOURCE = "What to read; --detector NAME:PATH sets it."
-_FIRST = "Number of the video's first frame in the file; none: by the rule in docs/files.md."
+_FIRST = "Number of the video's first frame in the file; none: by the rule in docs/poses2d.md."
 
 
 class _Options:

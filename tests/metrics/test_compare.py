@@ -200,6 +200,13 @@ def test_a_truth_on_another_ground_level_makes_nothing_float():
     assert measure(truth, shifted(truth, [0, -0.9, 0]))["floating_mm"] < 5
 
 
+def test_who_stands_on_a_roof_does_not_float():
+    """Two metres above the floor, truth and prediction alike; 3 cm above the roof is 30 mm."""
+    roof = shifted(standing(), [0, 2, 0])
+    assert measure(roof, roof)["floating_mm"] == 0
+    assert abs(measure(shifted(roof, [0, 0.03, 0]), roof)["floating_mm"] - 30) < 5
+
+
 def test_peak_limb_speed_of_halved_limbs_is_a_half():
     """Wrists and ankles at half their distance from the mid-hip have half the peak speed, at any root path."""
     truth = walk()

@@ -1,4 +1,4 @@
-"""MediaPipe's 33 landmarks in a simple JSON or CSV, which docs/files.md describes (MediaPipe has no file of its own)."""
+"""MediaPipe's 33 landmarks in a simple JSON or CSV, which docs/poses2d.md describes (MediaPipe has no file of its own)."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _json(data: bytes, where: str) -> Poses:
     unit = content.get("unit") if isinstance(content, dict) else None
     frames = content.get("frames") if isinstance(content, dict) else content
     if not isinstance(frames, list):
-        raise InputError(f"Expected frames with pose_landmarks in {where}, but got {shown(content)}. See docs/files.md.")
+        raise InputError(f"Expected frames with pose_landmarks in {where}, but got {shown(content)}. See docs/poses2d.md.")
     labels, rows, points, world, ids = [], [], [], [], []
     for entry in frames:
         entry = entry if isinstance(entry, dict) else {"pose_landmarks": entry}
@@ -104,7 +104,7 @@ def _csv(data: bytes, where: str) -> Poses:
     picks = _columns(columns, ("x", "y", "visibility"))
     if "frame" not in columns or picks is None:
         raise InputError(f"Expected columns frame, nose_x, nose_y, nose_visibility, ... (or x0, y0, v0, ...) in {where}, but "
-                         f"got {', '.join(header[:4]) or 'nothing'}. See docs/files.md.")
+                         f"got {shown(', '.join(header[:4]))[1:-1] or 'nothing'}. See docs/poses2d.md.")
     deep = _columns(columns, ("world_x", "world_y", "world_z"))
     labels: dict[str, int] = {}
     rows, points, world, ids = [], [], [], []
