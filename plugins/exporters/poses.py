@@ -62,6 +62,47 @@ class CocoExporter:
         coco.write(path, tracks, _asked(self.options.keypoints))
 
 
+class PoseFlowExporter(AlphaPoseExporter):
+    """Write PoseFlow's dict of frames; idx is the person's number."""
+
+    name = "poseflow"
+
+    def write_tracks(self, tracks, path):
+        """Write tracks to the file `path`."""
+        from mrs.formats.pose2d import alphapose
+
+        alphapose.write_poseflow(path, tracks, _asked(self.options.keypoints))
+
+
+class MMPoseExporter:
+    """Write predictions of a video as MMPose 1.x does, with the keypoints' names; track_id is the person's number."""
+
+    name = "mmpose"
+    suffix = ".json"
+
+    class Options:
+        keypoints: str = mrs.option("auto", "Keypoint set to write; auto: the first person's own.")
+
+    def write_tracks(self, tracks, path):
+        """Write tracks to the file `path`."""
+        from mrs.formats.pose2d import mmpose
+
+        mmpose.write(path, tracks, _asked(self.options.keypoints))
+
+
+class MediaPipeExporter:
+    """Write MediaPipe's 33 landmarks as JSON, in pixels, with world landmarks where the detector gave them."""
+
+    name = "mediapipe"
+    suffix = ".json"
+
+    def write_tracks(self, tracks, path):
+        """Write tracks to the file `path`."""
+        from mrs.formats.pose2d import mediapipe
+
+        mediapipe.write(path, tracks)
+
+
 class MotExporter:
     """Write MOT text: boxes with ids, frames counted from 1."""
 
@@ -78,5 +119,5 @@ class MotExporter:
 @mrs.hookimpl
 def register_track_exporters(register):
     """Register every format."""
-    for cls in (OpenPoseExporter, AlphaPoseExporter, CocoExporter, MotExporter):
+    for cls in (OpenPoseExporter, AlphaPoseExporter, PoseFlowExporter, CocoExporter, MMPoseExporter, MediaPipeExporter, MotExporter):
         register(cls)

@@ -138,6 +138,19 @@ def write(path: Path | str, tracks, keypoints: Keypoints | None = None) -> None:
     Path(path).write_text(json.dumps([entry for *_, entry in rows], separators=(",", ":")) + "\n", encoding="utf-8")
 
 
+def write_poseflow(path: Path | str, tracks, keypoints: Keypoints | None = None) -> None:
+    """Write PoseFlow's dict: N.jpg of every frame from 0, with keypoints, scores and idx (the person's number)."""
+    frames: dict[int, list[dict]] = {int(i): [] for i in tracks.frame_ids}
+    for track in tracks.people:
+        points = converted(track.keypoints_px, track.keypoints, keypoints or output_set(track.keypoints))
+        for row in np.flatnonzero(track.seen):
+            frames[int(track.frame_ids[row])].append({
+                "keypoints": plain_numbers(points[row].reshape(-1)),
+                "scores": plain_numbers(np.float32([points[row, :, 2].mean()]))[0], "idx": track.person})
+    named = {f"{number}.jpg": people for number, people in frames.items()}
+    Path(path).write_text(json.dumps(named, separators=(",", ":")) + "\n", encoding="utf-8")
+
+
 def output_set(source: Keypoints) -> Keypoints:
     """Return the set to write: the source's own where AlphaPose has it, Halpe-26 where it shows heels, else COCO-17."""
     if source in SETS.values():

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
+import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from mrs.errors import InputError
-from mrs.formats.pose2d import NO_ID, Poses, make, numbers, parse_json, person_id, shown
+from mrs.formats.pose2d import NO_ID, Poses, converted, make, numbers, parse_json, person_id, plain_numbers, shown
 from mrs.formats.pose2d.frames import natural_key
 from mrs.skeletons import BLAZEPOSE_33
 
@@ -137,3 +139,26 @@ def _columns(columns: dict[str, int], parts: tuple[str, ...]) -> np.ndarray | No
             return None
         table.append(found)
     return np.array(table)
+
+
+def write(path: Path | str, tracks) -> None:
+    """Write JSON in pixels: of every frame its number, the people's ids and landmarks, and world landmarks where all have them."""
+    deep = bool(tracks.people) and all(t.keypoints3d_m is not None and t.keypoints is BLAZEPOSE_33 for t in tracks.people)
+    frames: dict[int, dict] = {int(i): {"frame": int(i), "ids": [], "pose_landmarks": []} for i in tracks.frame_ids}
+    for track in tracks.people:
+        points = converted(track.keypoints_px, track.keypoints, BLAZEPOSE_33)
+        for row in np.flatnonzero(track.seen):
+            entry = frames[int(track.frame_ids[row])]
+            entry["ids"].append(track.person)
+            flat = np.insert(points[row], 2, 0, axis=1)
+            entry["pose_landmarks"].append(_dicts(flat))
+            if deep:
+                world = np.concatenate([track.keypoints3d_m[row], points[row, :, 2:]], 1)
+                entry.setdefault("pose_world_landmarks", []).append(_dicts(world))
+    content = {"unit": "px", "frames": list(frames.values())}
+    Path(path).write_text(json.dumps(content, separators=(",", ":")) + "\n", encoding="utf-8")
+
+
+def _dicts(rows: np.ndarray) -> list[dict]:
+    """Return landmarks (33, 4) as MediaPipe names them."""
+    return [dict(zip(("x", "y", "z", "visibility"), row, strict=True)) for row in plain_numbers(np.float32(rows))]

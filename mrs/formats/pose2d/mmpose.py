@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,14 @@ import numpy as np
 from mrs.errors import InputError
 from mrs.formats.pose2d import (
     Poses,
+    converted,
     keypoints_by_names,
     make,
     number,
     numbers,
     parse_json,
     person_id,
+    plain_numbers,
     read_bytes,
     shown,
 )
@@ -133,3 +136,20 @@ def _box(person: dict, where: str) -> np.ndarray:
 def _score(person: dict, where: str) -> float:
     score = person.get("bbox_score")
     return np.nan if score is None else number(score, where, "bbox_score")
+
+
+def write(path: Path | str, tracks, keypoints: Keypoints | None = None) -> None:
+    """Write the predictions of a video: frame_id from 0, track_id the person's number, the points' names in meta_info."""
+    target = keypoints or (tracks.people[0].keypoints if tracks.people else COCO_17)
+    frames: dict[int, list[dict]] = {int(i): [] for i in tracks.frame_ids}
+    for track in tracks.people:
+        points = converted(track.keypoints_px, track.keypoints, target)
+        for row in np.flatnonzero(track.seen):
+            frames[int(track.frame_ids[row])].append({
+                "keypoints": plain_numbers(points[row, :, :2]), "keypoint_scores": plain_numbers(points[row, :, 2]),
+                "bbox": [plain_numbers(track.boxes_px[row])],
+                "bbox_score": plain_numbers(np.float32([points[row, :, 2].mean()]))[0], "track_id": track.person})
+    content = {"meta_info": {"dataset_name": target.name, "num_keypoints": len(target),
+                             "keypoint_id2name": {str(i): name for i, name in enumerate(target.names)}},
+               "instance_info": [{"frame_id": number, "instances": people} for number, people in frames.items()]}
+    Path(path).write_text(json.dumps(content, separators=(",", ":")) + "\n", encoding="utf-8")

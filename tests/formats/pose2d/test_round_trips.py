@@ -1,5 +1,6 @@
 """What is written is read again without loss of anything that the format can hold."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -22,6 +23,8 @@ from tests.formats.pose2d.samples import tracks
 REGISTRY = plugins.load()
 CASES = [("openpose", k) for k in (MPI_15, COCO_18, BODY_25, BODY_135)]
 CASES += [("alphapose", k) for k in (COCO_17, HALPE_26, HALPE_136)]
+CASES += [("poseflow", k) for k in (COCO_17, HALPE_26, HALPE_136)]
+CASES += [("mmpose", k) for k in (COCO_17, HALPE_26, BODY_25, BLAZEPOSE_33, COCO_WHOLEBODY_133)] + [("mediapipe", BLAZEPOSE_33)]
 CASES += [("coco", k) for k in (COCO_17, COCO_WHOLEBODY_133, HALPE_26)]
 
 
@@ -62,6 +65,16 @@ def test_another_set_is_converted_by_name(name, target, tmp_path):
     seen = expected[..., 2] > 0
     np.testing.assert_array_equal(after.keypoints_px[seen], expected[seen])
     assert (after.keypoints_px[~seen] == 0).all()
+
+
+def test_world_landmarks_come_back(tmp_path):
+    """MediaPipe's form holds 3D too, to the last bit of float32."""
+    given = tracks(BLAZEPOSE_33)
+    deep = [np.random.default_rng(t.person).normal(size=(len(t), 33, 3)).astype(np.float32) for t in given.people]
+    given = replace(given, people=tuple(replace(t, keypoints3d_m=d) for t, d in zip(given.people, deep, strict=True)))
+    found, _ = through("mediapipe", given, tmp_path)
+    for before, after in zip(given.people, found.people, strict=True):
+        np.testing.assert_array_equal(after.keypoints3d_m[after.seen], before.keypoints3d_m[before.seen])
 
 
 def test_coco_can_hold_every_point_of_blazepose(tmp_path):
