@@ -203,6 +203,7 @@ class Pipeline:
         name = f"{HIDDEN}/refined/{track.person:02d}.npz"
         inputs = self._inputs("smoother", video=self.video.sha256, track=provenance.track_hash(track),
                               lifted=provenance.motion_hash(lifted), camera=self._camera_facts())
+        step.plugin.decoder = getattr(self.plan.steps["lifter"].plugin, "decoder", None)
         motion = self._motion(name, inputs, step, track,
                               lambda plugin: plugin.smooth(self._video_of(track), track, world.to_world(lifted)))
         told = [*evidence.doubts(track, motion), *evidence.told_by(motion)]

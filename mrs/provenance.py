@@ -38,6 +38,8 @@ def motion_hash(motion) -> str:
     """Hash a Motion's arrays and camera; its history does not count."""
     names = ("times_s", "root_pos_m", "local_quat_wxyz", "betas", "joints_m", "contacts", "confidence")
     arrays = {name: getattr(motion, name) for name in names} | {"frame": motion.frame, "body": motion.body}
+    if motion.code is not None:
+        arrays["code"] = motion.code
     if motion.camera is not None:
         arrays |= {f"camera_{f.name}": getattr(motion.camera, f.name) for f in dataclasses.fields(motion.camera)}
     return content_hash(arrays)
