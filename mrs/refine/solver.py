@@ -32,7 +32,7 @@ HAND_M = 0.04
 class Scales:
     """Scales and weights of the objective, in physical units; 0 switches a term off where it is a weight."""
 
-    reprojection: float = 0.012
+    reprojection: float = 0.011
     reprojection_rho: float | None = 12.0
     pose_deg: float = 20.0
     pose_weight: float = 10.0
