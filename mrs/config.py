@@ -40,6 +40,9 @@ class Run:
         camera: str = options.option("auto", "static, checked by the background; rotating, followed by it; auto, followed where the check "
                                  "says that it moves; or a file of poses.")
         camera_tilt: float = options.option(0.0, "Degrees the camera looks down (negative: up).", min=-90, max=90)
+        foot_lock: str | None = options.option(None, "Pin feet that stand (auto), all that touch (always), only set feet on the ground "
+                                               "(ground), or leave them (never); short for --set smoother.foot_lock.",
+                                               choices=("auto", "always", "ground", "never"))
         overlay: bool = options.option(True, "Draw the body over the video.")
         seed: int = options.option(0, "Seed of everything random.", min=0, max=2**32 - 1)
         device: str = options.option("auto", "Where networks run; auto takes CUDA where there is one.",
@@ -76,6 +79,8 @@ def settings(video: Path, flags: dict[str, Any], *, out: Path | None = None, con
             stage_options.pop(ALIASES.get(stage, stage), None)
     environment = {"device": os.environ["MRS_DEVICE"]} if os.environ.get("MRS_DEVICE") else {}
     merged = given | checked(environment, "in MRS_DEVICE") | checked(flags, "on the command line")
+    if merged.get("foot_lock"):
+        stage_options.setdefault("smoother", {})["foot_lock"] = merged["foot_lock"]
     for stage, name, value in map(split_set, sets):
         stage_options.setdefault(stage, {})[name] = value
     out = Path(out) if out else Path(f"{Path(video).stem}_mrs")
