@@ -50,6 +50,11 @@ def register_exporters(register):
 
 
 @hookspec
+def register_track_exporters(register):
+    """Register classes with ``write_tracks(tracks, path)`` and a file ``suffix`` ("" for a folder)."""
+
+
+@hookspec
 def register_importers(register):
     """Register classes with ``read(path) -> Motion`` and the ``suffixes`` they read."""
 
