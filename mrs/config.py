@@ -83,10 +83,7 @@ def settings(video: Path | None, flags: dict[str, Any], *, out: Path | None = No
             stage_options.pop(ALIASES.get(stage, stage), None)
     environment = {"device": os.environ["MRS_DEVICE"]} if os.environ.get("MRS_DEVICE") else {}
     merged = given | checked(environment, "in MRS_DEVICE") | checked(flags, "on the command line")
-    if merged.get("foot_lock"):
-        stage_options.setdefault("smoother", {})["foot_lock"] = merged["foot_lock"]
-    for stage, name, value in map(split_set, sets):
-        stage_options.setdefault(stage, {})[name] = value
+    place_options(stage_options, merged, sets)
     values = _values(merged)
     _refuse_size_with_video(video, values)
     if not out:
@@ -104,6 +101,14 @@ def _refuse_size_with_video(video: Path | None, values: Any) -> None:
     if video is None and len(given) < 2:
         raise UsageError("Expected a VIDEO, or --size and --fps with a detector that reads a file. Type: mrs run VIDEO, or "
                          "mrs run --detector openpose:DIR --size 1920x1080 --fps 29.97")
+
+
+def place_options(stage_options: dict[str, dict[str, Any]], values: dict[str, Any], sets: tuple[str, ...]) -> None:
+    """Put flags that are short for an option of a stage, and then each --set, among the options by stage, in place."""
+    if values.get("foot_lock"):
+        stage_options.setdefault("smoother", {})["foot_lock"] = values["foot_lock"]
+    for stage, name, value in map(split_set, sets):
+        stage_options.setdefault(stage, {})[name] = value
 
 
 def _values(merged: dict[str, Any]) -> Any:

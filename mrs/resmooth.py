@@ -26,6 +26,8 @@ from mrs.video import Frame, Video
 EARLIER = ("detector", "tracker", "lifter")
 FIXED = (*EARLIER, "synth", "start", "end", "size", "fps", "fov", "camera", "camera_tilt")
 """Settings that decide what was lifted; they belong to `mrs run`."""
+DECIDES = ("K", "R", "t", "frames", "sha256", "fov_deg", "tilt_deg")
+"""What run.json tells of the camera that results depend on; the rest says how it was found."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,7 @@ def resmooth(settings: Settings, registry: Registry, shown: progress.Silent | No
                           tracks.frame_ids, (settings.values.start, settings.values.end))
     folder = RunFolder.open(settings.out, video.sha256)
     again = Again(settings, plan, video, folder, shown or progress.Silent())
-    again.tracks_now, again.camera_facts, again.persons = tracks, report["camera"], persons
+    again.tracks_now, again.camera_told, again.persons = tracks, report["camera"], persons
     return carried_out(again, command)
 
 
@@ -87,12 +89,13 @@ class Again(Pipeline):
     """The last stages of a run, from what the first ones left in its folder."""
 
     tracks_now: Tracks
-    camera_facts: dict[str, Any]
+    camera_told: dict[str, Any]
     persons: str | None = None
 
     def go(self, command: tuple[str, ...]) -> dict[str, Any]:
         """Refine, put into one world, measure, export."""
         self._begin(command)
+        self.folder.report["camera"] = self.camera_told
         self._use("tracks.npz")
         present = [track for track in usable_points(self.tracks_now.people) if (self.folder.root / _lifted(track.person)).is_file()]
         if not present:
@@ -144,7 +147,7 @@ class Again(Pipeline):
         return self.video.with_camera(Motion.load(self.folder.root / _lifted(track.person)).camera)
 
     def _camera_facts(self) -> dict[str, Any]:
-        return self.camera_facts
+        return {name: value for name, value in self.camera_told.items() if name in DECIDES}
 
 
 def settings_of(root: Path, flags: dict[str, Any], *, config_path: Path | None = None, sets: tuple[str, ...] = (),
@@ -156,8 +159,7 @@ def settings_of(root: Path, flags: dict[str, Any], *, config_path: Path | None =
     in_file, stage_options, file_plugins = config.read(config_path) if config_path else ({}, {}, ())
     given = in_file | {name: value for name, value in flags.items() if value is not None}
     _refuse_fixed(given, earlier, root, report)
-    for stage, name, value in map(config.split_set, sets):
-        stage_options.setdefault(stage, {})[name] = value
+    config.place_options(stage_options, given, sets)
     for stage in stage_options:
         if stage not in ("smoother", "exporter"):
             raise UsageError(f"Expected options of the smoother or exporters, but got one of the {stage}, which has run. "

@@ -47,6 +47,16 @@ def test_foot_lock_is_a_flag_and_reports_what_it_moved(video, tmp_path, capsys, 
     assert mode != "never" or told["largest_mm"] == 0
 
 
+def test_foot_lock_again_without_the_video(video, tmp_path, capsys):
+    """`mrs smooth RUN --foot-lock` changes the mode of a run; without the flag the mode stays."""
+    out = tmp_path / "o"
+    assert here(capsys, "run", video, "-o", out, *FLAGS, "--foot-lock", "never").code == 0
+    for flags, mode in (((), "never"), (("--foot-lock", "always"), "always"), ((), "always")):
+        ended = here(capsys, "smooth", out, "--plugin", FAKES, "--json", *flags)
+        assert ended.code == 0, ended.err
+        assert json.loads(ended.out)["persons"]["01"]["foot_lock"]["mode"] == mode
+
+
 def test_set_wins_over_the_flag_and_other_smoothers_refuse_it(video, tmp_path, capsys):
     """--set is the more exact of the two; a smoother that locks no feet says so in one line."""
     ended = here(capsys, "run", video, "-o", tmp_path / "o", *FLAGS, "--foot-lock", "always", "--set", "smoother.foot_lock=never")
