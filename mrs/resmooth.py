@@ -26,8 +26,8 @@ from mrs.video import Frame, Video
 EARLIER = ("detector", "tracker", "lifter")
 FIXED = (*EARLIER, "synth", "start", "end", "size", "fps", "fov", "camera", "camera_tilt")
 """Settings that decide what was lifted; they belong to `mrs run`."""
-DECIDES = ("K", "R", "t", "frames", "sha256", "fov_deg", "tilt_deg")
-"""What run.json tells of the camera that results depend on; the rest says how it was found."""
+CAMERA_FACTS = ("K", "R", "t", "frames", "sha256", "fov_deg", "tilt_deg")
+"""What a refined motion depends on; run.json tells more of a camera, such as how it was checked."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def resmooth(settings: Settings, registry: Registry, shown: progress.Silent | No
                           tracks.frame_ids, (settings.values.start, settings.values.end))
     folder = RunFolder.open(settings.out, video.sha256)
     again = Again(settings, plan, video, folder, shown or progress.Silent())
-    again.tracks_now, again.camera_told, again.persons = tracks, report["camera"], persons
+    again.tracks_now, again.camera_facts, again.persons = tracks, report["camera"], persons
     return carried_out(again, command)
 
 
@@ -89,13 +89,13 @@ class Again(Pipeline):
     """The last stages of a run, from what the first ones left in its folder."""
 
     tracks_now: Tracks
-    camera_told: dict[str, Any]
+    camera_facts: dict[str, Any]
     persons: str | None = None
 
     def go(self, command: tuple[str, ...]) -> dict[str, Any]:
         """Refine, put into one world, measure, export."""
         self._begin(command)
-        self.folder.report["camera"] = self.camera_told
+        self.folder.report["camera"] = self.camera_facts
         self._use("tracks.npz")
         present = [track for track in usable_points(self.tracks_now.people) if (self.folder.root / _lifted(track.person)).is_file()]
         if not present:
@@ -147,7 +147,7 @@ class Again(Pipeline):
         return self.video.with_camera(Motion.load(self.folder.root / _lifted(track.person)).camera)
 
     def _camera_facts(self) -> dict[str, Any]:
-        return {name: value for name, value in self.camera_told.items() if name in DECIDES}
+        return {name: value for name, value in self.camera_facts.items() if name in CAMERA_FACTS}
 
 
 def settings_of(root: Path, flags: dict[str, Any], *, config_path: Path | None = None, sets: tuple[str, ...] = (),
