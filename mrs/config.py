@@ -44,6 +44,9 @@ class Run:
         camera: str = options.option("auto", "static, checked by the background; rotating, followed by it; auto, followed where the check "
                                  "says that it moves; or a file of poses.")
         camera_tilt: float = options.option(0.0, "Degrees the camera looks down (negative: up).", min=-90, max=90)
+        foot_lock: str | None = options.option(None, "Pin feet that stand (auto), all that touch (always), only set feet on the ground "
+                                               "(ground), or leave them (never); short for --set smoother.foot_lock.",
+                                               choices=("auto", "always", "ground", "never"))
         overlay: bool = options.option(True, "Draw the body over the video.")
         seed: int = options.option(0, "Seed of everything random.", min=0, max=2**32 - 1)
         device: str = options.option("auto", "Where networks run; auto takes CUDA where there is one.",
@@ -80,8 +83,7 @@ def settings(video: Path | None, flags: dict[str, Any], *, out: Path | None = No
             stage_options.pop(ALIASES.get(stage, stage), None)
     environment = {"device": os.environ["MRS_DEVICE"]} if os.environ.get("MRS_DEVICE") else {}
     merged = given | checked(environment, "in MRS_DEVICE") | checked(flags, "on the command line")
-    for stage, name, value in map(split_set, sets):
-        stage_options.setdefault(stage, {})[name] = value
+    place_options(stage_options, merged, sets)
     values = _values(merged)
     _refuse_size_with_video(video, values)
     if not out:
@@ -99,6 +101,14 @@ def _refuse_size_with_video(video: Path | None, values: Any) -> None:
     if video is None and len(given) < 2:
         raise UsageError("Expected a VIDEO, or --size and --fps with a detector that reads a file. Type: mrs run VIDEO, or "
                          "mrs run --detector openpose:DIR --size 1920x1080 --fps 29.97")
+
+
+def place_options(stage_options: dict[str, dict[str, Any]], values: dict[str, Any], sets: tuple[str, ...]) -> None:
+    """Put flags that are short for an option of a stage, and then each --set, among the options by stage, in place."""
+    if values.get("foot_lock"):
+        stage_options.setdefault("smoother", {})["foot_lock"] = values["foot_lock"]
+    for stage, name, value in map(split_set, sets):
+        stage_options.setdefault(stage, {})[name] = value
 
 
 def _values(merged: dict[str, Any]) -> Any:

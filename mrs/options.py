@@ -93,7 +93,7 @@ def unknown(what: str, key: str, known, where: str = "") -> str:
 def _check(field: dataclasses.Field, hint: Any, value: Any, where: str) -> Any:
     value = _convert(hint, value, where)
     meta = field.metadata
-    if meta.get("choices") and value not in meta["choices"]:
+    if meta.get("choices") and value is not None and value not in meta["choices"]:
         raise UsageError(f"Expected {where} to be one of {', '.join(map(str, meta['choices']))}, but got '{value}'.")
     if value is not None and meta.get("min") is not None and value < meta["min"]:
         raise UsageError(f"Expected {where} to be at least {meta['min']}, but got {value}.")

@@ -269,7 +269,7 @@ class Pipeline:
                                      "refined": _numbers(quality(track, after))}
             self.folder.report["persons"][f"{number:02d}"] = {
                 "frames": len(track), "seen": int(track.seen.sum()), "first_s": float(track.times_s[0]),
-                "last_s": float(track.times_s[-1]), "quality": record["quality"]}
+                "last_s": float(track.times_s[-1]), "quality": record["quality"], **_feet(motions[number])}
         self.folder.save()
 
     def export(self, number: int, motion: Motion) -> None:
@@ -487,6 +487,12 @@ def check_motion(motion: Motion, track: Track, step: Step) -> None:
 def _numbers(values: dict) -> dict[str, float | None]:
     """Plain floats for JSON; None where a number could not be measured."""
     return {name: float(v) if np.isfinite(v) else None for name, v in values.items()}
+
+
+def _feet(motion: Motion) -> dict[str, dict]:
+    """What the smoother told of contacts, and of how far locking moved the feet."""
+    told = next((step for step in reversed(motion.history) if step.get("stage") == "refine"), {})
+    return {name: told[name] for name in ("contacts", "foot_lock") if name in told}
 
 
 def _now() -> str:

@@ -159,8 +159,7 @@ def settings_of(root: Path, flags: dict[str, Any], *, config_path: Path | None =
     in_file, stage_options, file_plugins = config.read(config_path) if config_path else ({}, {}, ())
     given = in_file | {name: value for name, value in flags.items() if value is not None}
     _refuse_fixed(given, earlier, root, report)
-    for stage, name, value in map(config.split_set, sets):
-        stage_options.setdefault(stage, {})[name] = value
+    config.place_options(stage_options, given, sets)
     for stage in stage_options:
         if stage not in ("smoother", "exporter"):
             raise UsageError(f"Expected options of the smoother or exporters, but got one of the {stage}, which has run. "

@@ -145,7 +145,9 @@ class _Refiner:
         smooth = replace(smooth, contacts=contacts)
         ground = ground_height([smooth])
         self.report["ground_m"] = ground
-        self.clip = self.clip.with_ground(ground, contacts=contacts, hands=hand_contacts(smooth, ground), flight=flight.probability(flights, len(smooth)))
+        hands = hand_contacts(smooth, ground)
+        self.report["contacts"] = _touching_s(contacts, hands, smooth.times_s)
+        self.clip = self.clip.with_ground(ground, contacts=contacts, hands=hands, flight=flight.probability(flights, len(smooth)))
         return smooth
 
     def _about_seen(self) -> np.ndarray:
@@ -288,3 +290,10 @@ def _fade(times: torch.Tensor, done: int) -> torch.Tensor:
         return torch.ones_like(times)
     share = ((times - times[HELD - 1]) / (times[done - 1] - times[HELD - 1])).clamp(0, 1)
     return share**2 * (3 - 2 * share)
+
+
+def _touching_s(contacts: np.ndarray, hands: np.ndarray, times_s: np.ndarray) -> dict[str, float]:
+    """Seconds for which each heel, toe and hand is held to touch."""
+    names = ("left_heel_s", "left_toe_s", "right_heel_s", "right_toe_s", "left_hand_s", "right_hand_s")
+    touching = (np.concatenate([contacts, hands], 1) > 0.5) * frame_steps(times_s)[:, None] / 30
+    return dict(zip(names, touching.sum(0).tolist(), strict=True))

@@ -44,6 +44,16 @@ def test_history_tells_the_terms(clip):
         assert np.isfinite(step["terms"][name]) and np.isfinite(step["terms_before_contact"][name])
 
 
+def test_history_tells_the_contacts(clip):
+    """For how many seconds each heel, toe and hand touches: of the feet, what the motion's own contacts say."""
+    track, lifted = clip
+    motion = smoother(iterations=3, contact_iterations=3).smooth(None, track, lifted)
+    told = motion.history[-1]["contacts"]
+    feet = [told[k] for k in ("left_heel_s", "left_toe_s", "right_heel_s", "right_toe_s")]
+    assert max(feet) > 0.2 and told["left_hand_s"] == told["right_hand_s"] == 0
+    np.testing.assert_allclose(feet, (motion.contacts > 0.5).sum(0) / 30, atol=1e-4)
+
+
 def test_progress_is_told(clip):
     """The progress that the pipeline sets is called up to its end."""
     track, lifted = clip
