@@ -44,7 +44,7 @@ class Scales:
     limit: float = 0.1
     betas: float = 0.5
     contact_m_s: float = 0.03
-    contact_weight: float = 4.0
+    contact_weight: float = 1.0
     ground_m: float = 0.02
     ground_rho: float = 8.0
     ground_weight: float = 4.0

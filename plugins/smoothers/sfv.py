@@ -21,7 +21,7 @@ class Sfv:
         acceleration_m_s2: float = mrs.option(20.0, "Accelerations beyond this, and beyond what the picture shows, are smoothed.", min=0.1)
         pose_weight: float = mrs.option(10.0, "How strongly the lifted pose pulls.", min=0)
         prior_weight: float = mrs.option(0.3, "How strongly the pose prior pulls.", min=0)
-        contact_weight: float = mrs.option(4.0, "How strongly feet in contact stand still.", min=0)
+        contact_weight: float = mrs.option(1.0, "How strongly feet in contact stand still.", min=0)
         ground_weight: float = mrs.option(4.0, "How strongly contacts lie on one ground; 0 for stairs.", min=0)
         ballistic_weight: float = mrs.option(1.0, "How strongly a body in flight falls as gravity says.", min=0)
         height_m: float | None = mrs.option(None, "Standing height of the person in metres, where it is known.", min=0.5, max=2.6)

@@ -135,7 +135,7 @@ def test_a_gap_of_half_a_second_is_bridged_without_a_jump(first):
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_gross_errors_of_single_keypoints_are_let_go(short, clean, seed):
-    """One keypoint in ten off by some 100 px: the pose error grows by less than 5 mm and nothing moves by 12 cm."""
+    """One keypoint in ten off by some 100 px: the pose error grows by less than 5 mm and nothing moves by 15 cm."""
     track, truth, lifted = short
     rng = np.random.default_rng(seed)
     points = track.keypoints_px.copy()
@@ -143,7 +143,7 @@ def test_gross_errors_of_single_keypoints_are_let_go(short, clean, seed):
     points[..., :2] += wrong[..., None] * rng.normal(size=(*wrong.shape, 2)) * 100
     done = refined(replace(track, keypoints_px=points), lifted)
     assert pose_error_mm(done, truth) < pose_error_mm(clean, truth) + 5
-    assert pose_moved_m(done, clean) < 0.12
+    assert pose_moved_m(done, clean) < 0.15
 
 
 def test_a_wrist_that_jumps_away_for_a_moment_is_let_go(short, clean):
