@@ -1,0 +1,138 @@
+"""Windows of behaviour for training: every frame of a corpus as features, in all variants, built once and memory-mapped."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from mrs.errors import InputError
+from mrs.npz import atomic_path
+from mrs.synth import features
+from mrs.synth.corpus import Corpus
+
+SPEEDS = (1.0, 0.88, 1.12)
+WINDOW = 36
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Piece:
+    """One variant of one clip: `frames` rows from `first` on; a window needs WINDOW + 2 of them."""
+
+    first: int
+    frames: int
+    label: str
+    split: str
+    clip: str
+    variant: int
+
+    @property
+    def starts(self) -> int:
+        """How many windows begin here: each has one frame before it and WINDOW after it."""
+        return max(self.frames - WINDOW - 1, 0)
+
+
+class Windows:
+    """Frames (N, SIZE) of all pieces, and how to draw from them."""
+
+    def __init__(self, frames: np.ndarray, pieces: list[Piece]):
+        self.frames, self.pieces = frames, pieces
+        self.labels = sorted({p.label for p in pieces if p.starts})
+
+    def of(self, split: str, plain: bool = False) -> list[Piece]:
+        """Pieces of a split that hold a window; `plain` leaves out the variants."""
+        return [p for p in self.pieces if p.split == split and p.starts and (not plain or p.variant == 0)]
+
+    def take(self, rows: np.ndarray) -> np.ndarray:
+        """Windows (n, WINDOW + 2, SIZE) whose own first frame stands at `rows`; the frame before comes first."""
+        return np.asarray(self.frames[rows[:, None] + np.arange(-1, WINDOW + 1)], np.float32)
+
+    def every(self, split: str, stride: int, at_least: int = 1) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Rows of plain windows every `stride` frames with their label's number and their piece's number."""
+        rows, labels, clips = [], [], []
+        for number, piece in enumerate(self.pieces):
+            if piece.split != split or piece.variant or not piece.starts:
+                continue
+            count = max(-(-piece.starts // stride), at_least)
+            found = np.unique(np.linspace(0, piece.starts - 1, count).astype(int))
+            rows += (piece.first + 1 + found).tolist()
+            labels += [self.labels.index(piece.label)] * len(found)
+            clips += [number] * len(found)
+        return np.array(rows, int), np.array(labels, int), np.array(clips, int)
+
+    def draw(self, split: str = "train") -> Draw:
+        """A sampler of windows whose labels count by the root of their time."""
+        return Draw(self.of(split))
+
+    def statistics(self) -> dict[str, np.ndarray]:
+        """Mean and deviation of features, and deviation of their differences, over plain and mirrored training frames."""
+        rows = np.concatenate([np.arange(p.first, p.first + p.frames) for p in self.pieces
+                               if p.split == "train" and p.variant in (0, len(SPEEDS))])
+        values = np.asarray(self.frames[rows], float)
+        steps = np.diff(values, axis=0)[np.diff(rows) == 1]
+        return {"mean": values.mean(0).astype(np.float32), "std": values.std(0).astype(np.float32),
+                "step": steps.std(0).astype(np.float32)}
+
+
+class Draw:
+    """Draws rows of frames at random."""
+
+    def __init__(self, pieces: list[Piece]):
+        if not pieces:
+            raise InputError(f"Expected training clips of at least {(WINDOW + 2) / features.RATE_HZ:.2f} s, but there are none.")
+        time = {}
+        for piece in pieces:
+            time[piece.label] = time.get(piece.label, 0) + piece.starts
+        weights = np.array([p.starts / time[p.label] * np.sqrt(time[p.label]) for p in pieces])
+        self.edges = np.cumsum(weights / weights.sum())
+        self.first = np.array([p.first for p in pieces])
+        self.starts = np.array([p.starts for p in pieces])
+
+    def rows(self, rng: np.random.Generator, count: int, longer: int = 0) -> np.ndarray:
+        """First rows of windows; `longer` lets the row stand so much later in the piece."""
+        piece = np.minimum(np.searchsorted(self.edges, rng.random(count)), len(self.first) - 1)
+        return self.first[piece] + 1 + (rng.random(count) * (self.starts[piece] + longer)).astype(int)
+
+
+def build(corpora: list[Corpus], folder: Path, speeds: tuple[float, ...] = SPEEDS) -> Windows:
+    """Make the cache in `folder`, or open the one that is there where it was made from the same corpora."""
+    key = _key(corpora, speeds)
+    index = folder / "windows.json"
+    if index.is_file():
+        stored = json.loads(index.read_text())
+        if stored["key"] == key:
+            return Windows(np.load(folder / "windows.npy", mmap_mode="r"), [Piece(**p) for p in stored["pieces"]])
+    blocks, pieces, first = [], [], 0
+    for corpus in corpora:
+        for number, clip in enumerate(corpus.clips):
+            motion = corpus.motion(number)
+            for variant, values in enumerate(_variants(motion, speeds if clip.split == "train" else (1.0,))):
+                if clip.split != "train" and variant:
+                    continue
+                pieces.append(Piece(first, len(values), clip.label, clip.split, clip.name, variant))
+                blocks.append(values.astype(np.float32))
+                first += len(values)
+    folder.mkdir(parents=True, exist_ok=True)
+    with atomic_path(folder / "windows.npy") as temporary, open(temporary, "wb") as file:
+        np.save(file, np.concatenate(blocks))
+    with atomic_path(index) as temporary:
+        temporary.write_text(json.dumps({"key": key, "pieces": [vars(p) for p in pieces]}))
+    return Windows(np.load(folder / "windows.npy", mmap_mode="r"), pieces)
+
+
+def _variants(motion, speeds):
+    """Features at each speed, then the same mirrored."""
+    plain = [features.to_features(motion if s == 1 else features.faster(motion, s)) for s in speeds]
+    return [*plain, *(features.mirrored(values) for values in plain)]
+
+
+def _key(corpora: list[Corpus], speeds) -> str:
+    parts = [f"{VERSION} {speeds} {WINDOW}"]
+    for corpus in corpora:
+        parts += [repr(corpus.clips), hashlib.sha256(np.ascontiguousarray(corpus.root_pos_m)).hexdigest(),
+                  hashlib.sha256(np.ascontiguousarray(corpus.local_quat_wxyz)).hexdigest()]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
