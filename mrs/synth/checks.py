@@ -11,8 +11,8 @@ from mrs.synth.features import JOINTS, POSE
 class Check:
     """Measures a trainer's model on fixed pairs."""
 
-    def __init__(self, windows, seed: int):
-        self.classifier = classify.train(windows, seed)
+    def __init__(self, windows, seed: int, iterations: int = 700):
+        self.classifier = classify.train(windows, seed, iterations)
         self.pairs = pairs.make(windows, seed, 40)
         real = self.classifier.logits(self.pairs.source[:, 1:]).argmax(-1)
         self.ceiling = balanced(real == self.pairs.source_label, self.pairs.source_label)

@@ -55,8 +55,13 @@ class Classifier:
 
 
 def train(windows: Windows, seed: int, iterations: int = 700, batch: int = 64) -> Classifier:
-    """Train on windows of the training split, labels counted alike."""
-    torch.manual_seed(seed)
+    """Train on windows of the training split, labels counted alike. Leaves torch's generator as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return _train(windows, seed, iterations, batch)
+
+
+def _train(windows: Windows, seed: int, iterations: int, batch: int) -> Classifier:
     rng = np.random.default_rng(seed)
     skeleton, draw = Skeleton(), windows.draw()
     labels = {}

@@ -154,7 +154,7 @@ class FlowTrainer:
             self._start(z)
         share = self.iteration / max(self.recipe.flow_iterations, 1)
         for group in self.optimiser.param_groups:
-            group["lr"] = self.recipe.flow_lr * (0.02 + 0.98 * 0.5 * (1 + np.cos(np.pi * share)))
+            group["lr"] = float(self.recipe.flow_lr * (0.02 + 0.98 * 0.5 * (1 + np.cos(np.pi * share))))
         hidden = torch.as_tensor(self.rng.random(len(z)) < NULL_SHARE)
         start = start + 0.1 * torch.randn_like(start)
         loss = self.flow.nll(z, self.flow.seen(start, len(z), hidden)).mean()

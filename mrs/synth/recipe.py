@@ -43,6 +43,7 @@ class Recipe:
     critic_lr: float = 4e-4
     check_every: int = 500
     patience: int = 12
+    classifier_iterations: int = 700
     flow_iterations: int = 4000
     flow_blocks: int = 8
     flow_hidden: int = 128

@@ -140,7 +140,8 @@ class Trainer:
     def _lr(self) -> float:
         """Warm up over 200 iterations, then a cosine down to 3 %."""
         done = self.iteration / max(self.recipe.iterations, 1)
-        return self.recipe.lr * min(1.0, (self.iteration + 1) / 200) * (0.03 + 0.97 * 0.5 * (1 + np.cos(np.pi * min(done, 1))))
+        cosine = 0.03 + 0.97 * 0.5 * (1 + np.cos(np.pi * min(done, 1)))
+        return float(self.recipe.lr * min(1.0, (self.iteration + 1) / 200) * cosine)
 
     def state(self) -> dict:
         """Everything that the next iteration depends on, as tensors and plain values."""
