@@ -29,7 +29,7 @@ COMMANDS = {
     "data": ("mrs.cli.data:command", "Make a corpus of motions to train on."),
     "train": ("mrs.cli.train:command", "Train the behaviour model and its flow."),
     "tracks": ("mrs.cli.tracks:command", "Show or edit who is who in tracks.npz."),
-    "eval": ("mrs.cli.eval:command", "Measure motions against the ground truth."),
+    "eval": ("mrs.cli.eval:command", "Measure motions against the truth, and models on held-out data."),
     "plugins": ("mrs.cli.plugins:plugins", "List plugins, their options, and what they still need."),
 }
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 PATH = click.Path(path_type=Path)
-SUFFIXES = {"bvh": (".bvh",), "deepmimic": (".txt", ".json"), "amass": (".npz",), "runs": (".npz",)}
+SUFFIXES = {"bvh": (".bvh",), "deepmimic": (".txt", ".json"), "amass": (".npz",), "runs": (".npz",), "any": (".bvh", ".txt", ".json", ".npz")}
 
 
 @click.group("data")
@@ -76,3 +76,4 @@ bvh = _kind("bvh", "Make a corpus from BVH files.\n\nLabels come from DIR/index.
 deepmimic = _kind("deepmimic", "Make a corpus from DeepMimic files (.txt, .json).")
 amass = _kind("amass", "Make a corpus from AMASS files (.npz); the folder below DIR is the label.")
 runs = _kind("runs", "Make a corpus from run folders of mrs: every persons/*/motion.npz.")
+any_ = _kind("any", "Make one corpus from folders of any of these kinds.")

@@ -20,7 +20,7 @@ AT_ONCE = 32
 _SKY, _GROUND, _GRID = (246, 247, 249), (229, 231, 235), (196, 200, 207)
 
 
-def render(panels: list[tuple[str, Motion | None]], times_s: np.ndarray, columns: int | None = None) -> Iterator[np.ndarray]:
+def render(panels: list[tuple[str, Motion]], times_s: np.ndarray, columns: int | None = None) -> Iterator[np.ndarray]:
     """Yield RGB frames of the panels at `times_s` from each motion's own begin.
 
     A motion of one frame, or one that has ended, stands still. Panels are set in rows of `columns`.
@@ -34,12 +34,12 @@ def render(panels: list[tuple[str, Motion | None]], times_s: np.ndarray, columns
         yield np.concatenate([np.concatenate(pictures[at : at + columns], 1) for at in range(0, len(pictures), columns)], 0)
 
 
-def write(path, panels: list[tuple[str, Motion | None]], columns: int | None = None, rate_hz: float = 30.0) -> None:
+def write(path, panels: list[tuple[str, Motion]], columns: int | None = None, rate_hz: float = 30.0) -> None:
     """Write the panels as an MP4 that lasts as long as the longest."""
     from mrs.video_write import write_video
 
     columns = columns or len(panels)
-    last = max(m.times_s[-1] - m.times_s[0] for _, m in panels if m is not None)
+    last = max(m.times_s[-1] - m.times_s[0] for _, m in panels)
     times = np.arange(int(last * rate_hz) + 1) / rate_hz
     size = PANEL_PX[0] * columns, PANEL_PX[1] * (-(-len(panels) // columns))
     write_video(path, render(panels, times, columns), times, size)
@@ -99,7 +99,8 @@ def _ground(rgb: np.ndarray, camera: Camera, centre: np.ndarray) -> None:
     """Paint the ground with a line a half metre around the centre."""
     import cv2
 
-    horizon = int(np.clip(camera.K[1, 2] - camera.K[1, 1] * camera.R[2, 1] / max(-camera.R[1, 1], 1e-3), 0, rgb.shape[0]))
+    down = -camera.R[2, 1] / np.sqrt(max(1 - camera.R[2, 1] ** 2, 1e-6))
+    horizon = int(np.clip(camera.K[1, 2] - camera.K[1, 1] * down, 0, rgb.shape[0]))
     rgb[horizon:] = _GROUND
     reach, step = 3.0, 0.5
     for axis in (0, 1):

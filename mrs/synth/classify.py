@@ -49,9 +49,18 @@ class Classifier:
         """Windows (n, T + 1, SIZE) to logits (n, labels)."""
         return batched(lambda x: self.net(self.inputs(x)), windows.astype(np.float32))
 
-    def features(self, windows: np.ndarray) -> np.ndarray:
-        """Windows to the FEATURES numbers before the last layer, for the Frechet distance."""
-        return batched(lambda x: self.net(self.inputs(x), features=True), windows.astype(np.float32))
+    def of_joints(self, played) -> np.ndarray:
+        """Joints (:class:`mrs.synth.played.Played`) to logits (n, labels)."""
+        return self._on_joints(played, False)
+
+    def vectors(self, played) -> np.ndarray:
+        """Joints to the FEATURES numbers before the last layer, for the Frechet distance."""
+        return self._on_joints(played, True)
+
+    def _on_joints(self, played, features: bool) -> np.ndarray:
+        with torch.no_grad():
+            values = (torch.as_tensor(played.velocities()) - self.mean) / self.std
+            return self.net(values, features=features).numpy()
 
 
 def train(windows: Windows, seed: int, iterations: int = 700, batch: int = 64) -> Classifier:

@@ -143,12 +143,12 @@ def build(files: list[Source], out: Path, read: Callable[[Path], Motion], tell: 
 
     A file that can't be read is told and left out. Raises InputError where nothing is left.
     """
-    from mrs.synth.features import prepared
+    from mrs.synth.features import mended, prepared
 
     kept, motions = [], []
     for source in files:
         try:
-            motion = prepared(read(source.path), str(source.path))
+            motion = prepared(mended(prepared(read(source.path), str(source.path))))
         except MrsError as error:
             tell(f"{source.path} was left out: {error}")
             continue

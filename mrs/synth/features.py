@@ -25,6 +25,7 @@ POSE, SPEED, STATE, CONTACT = slice(0, 145), slice(145, 148), slice(0, 148), sli
 SIZE, STATE_SIZE, POSE_SIZE = 152, 148, 145
 LEGS = ((1, 4, 7), (2, 5, 8))
 UPRIGHT = 0.1
+SPIKE_RAD_S, BRIDGE_S = 25.0, 0.5
 
 
 def leg_m(body: str, betas: np.ndarray) -> float:
@@ -66,6 +67,30 @@ def resampled(motion: Motion, rate_hz: float, times_s: np.ndarray | None = None)
 
 def _linear(times_s, values, at_s):
     return np.stack([np.interp(at_s, times_s, column) for column in values.T], -1)
+
+
+def mended(motion: Motion) -> Motion:
+    """Bridge frames in which a joint turns faster than SPIKE_RAD_S, as wrapped Euler angles make them in files.
+
+    Such frames are replaced by slerp between the frames around them, up to BRIDGE_S long; nothing else is touched.
+    """
+    from scipy.ndimage import binary_dilation
+
+    quats = motion.local_quat_wxyz.copy()
+    if len(motion) < 4:
+        return motion
+    turning = rotations.geodesic_angle(quats[:-1], quats[1:]) / np.diff(motion.times_s)[:, None] > SPIKE_RAD_S
+    for joint in np.flatnonzero(turning.any(0)):
+        bad = np.r_[False, turning[:, joint]] | np.r_[turning[:, joint], False]
+        bad = binary_dilation(bad, iterations=1)
+        bad[[0, -1]] = False
+        edges = np.flatnonzero(np.diff(np.r_[0, bad.astype(int), 0]))
+        for first, past in zip(edges[::2], edges[1::2], strict=True):
+            if motion.times_s[past] - motion.times_s[first - 1] <= BRIDGE_S:
+                ends = [first - 1, past]
+                quats[first:past, joint] = rotations.resample(quats[ends, joint], motion.times_s[ends], motion.times_s[first:past])
+    return load_body(motion.body).motion(motion.times_s, motion.root_pos_m, quats, motion.betas, contacts=motion.contacts,
+                                         confidence=motion.confidence, frame=motion.frame, history=motion.history)
 
 
 def headings(root: np.ndarray) -> np.ndarray:

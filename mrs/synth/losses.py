@@ -6,9 +6,9 @@ import numpy as np
 import torch
 
 from mrs.synth import features
-from mrs.synth.features import CONTACT, RATE_HZ, STATE, STATE_SIZE
+from mrs.synth.features import CONTACT, POSE_SIZE, RATE_HZ, STATE, STATE_SIZE
 
-SPEED_S = 0.25
+SPEED_S, YAW_M_S = 0.25, 0.08
 
 
 def reach_weights() -> torch.Tensor:
@@ -18,7 +18,7 @@ def reach_weights() -> torch.Tensor:
     weights[0] = 1
     weights[features.TILT] = reach[0]
     weights[features.JOINTS] = np.repeat(reach[1:], 6)
-    weights[features.SPEED] = SPEED_S
+    weights[features.SPEED] = SPEED_S, SPEED_S, YAW_M_S
     return torch.as_tensor(weights, dtype=torch.float32)
 
 
@@ -26,18 +26,18 @@ def state_error(x, target, weights, share, energy: float) -> torch.Tensor:
     """How far x (B, T, SIZE) is from the target, in metres squared, `share` (T,) weighing the frames.
 
     The mean of sum_d (w_d (x_d - t_d))^2, plus 10 times the same of differences of frames, plus 10 times that of differences
-    of these, plus `energy` times the difference of the root mean squares of changes within the window, by feature: motion
+    of these (but for velocities, which are differences already), plus `energy` times the difference of the root mean squares of changes within the window, by feature: motion
     must not be damped.
     """
     x, target = x[..., STATE] * weights, target[..., STATE] * weights
     difference = x - target
-    first = difference[:, 1:] - difference[:, :-1]
+    first = (difference[:, 1:] - difference[:, :-1])[..., :POSE_SIZE]
     second = first[:, 1:] - first[:, :-1]
     rows = [(values.square().sum(-1) * share[-values.shape[1] :]).mean() for values in (difference, first, second)]
     total = rows[0] + 10 * rows[1] + 10 * rows[2]
     if energy <= 0:
         return total
-    moves, wanted = x[:, 1:] - x[:, :-1], target[:, 1:] - target[:, :-1]
+    moves, wanted = ((v[:, 1:] - v[:, :-1])[..., :POSE_SIZE] for v in (x, target))
     strength = ((moves.square().mean(1) + 1e-6).sqrt() - (wanted.square().mean(1) + 1e-6).sqrt()).square().sum(-1).mean()
     return total + 36 * energy * strength
 

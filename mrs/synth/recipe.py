@@ -15,14 +15,14 @@ class Recipe:
     """Stage 1 is the cVAE, stage 2 the flow (names with flow_)."""
 
     seed: int = 0
-    iterations: int = 16000
+    iterations: int = 7000
     batch: int = 48
     lr: float = 1.5e-3
-    latent: int = 48
+    latent: int = 64
     width: int = 192
     cell: int = 192
-    halflife_s: float = 0.1
-    cap_nats: float = 80.0
+    halflife_s: float = 0.12
+    cap_nats: float = 110.0
     gamma: float = 1e-4
     gamma_rate: float = 0.01
     own_start: float = 0.2
@@ -32,13 +32,13 @@ class Recipe:
     early_share: float = 0.3
     energy_weight: float = 0.5
     joint_weight: float = 2.0
-    slide_weight: float = 0.02
+    slide_weight: float = 0.2
     contact_weight: float = 0.1
-    probe_weight: float = 0.02
-    probe_clamp: float = 0.5
+    probe_weight: float = 0.3
+    probe_clamp: float = 0.6
     probe_steps: int = 1
-    again_weight: float = 0.02
-    critic_weight: float = 0.01
+    again_weight: float = 0.05
+    critic_weight: float = 0.05
     critic_from: float = 0.25
     critic_lr: float = 4e-4
     check_every: int = 500

@@ -18,23 +18,24 @@ from mrs.synth.kinematics import Skeleton, batched
 SEGMENT = 30
 
 
-def futures(weights, start: torch.Tensor, before: torch.Tensor, frames: int, seed: int, prior: bool = False) -> torch.Tensor:
+def futures(weights, start: torch.Tensor, before: torch.Tensor, frames: int, seed: int, kind: str = "flow") -> torch.Tensor:
     """Draw futures of starts (n, SIZE): features (n, frames + 1, SIZE), of which the first is the start.
 
-    Each stretch of SEGMENT frames has its own draw from the flow, given the posture and motion it begins with. `prior`
-    draws from N(0, 1) instead, to compare.
+    Each stretch of SEGMENT frames has its own draw from the flow, given the posture and motion it begins with. To
+    compare, `kind` "free" hides those from the flow, and "prior" draws from N(0, 1).
     """
-    if weights.flow is None:
+    if weights.flow is None and kind != "prior":
         raise MissingError("Expected weights with a flow, but these have none. Type: mrs train bds --flow")
     generator = torch.Generator().manual_seed(seed)
     parts, model = [start[:, None]], weights.model
     left = frames
     with torch.no_grad():
         while left > 0:
-            if prior:
+            if kind == "prior":
                 z = torch.randn(len(start), model.shape.latent, generator=generator)
             else:
-                z = weights.flow.draw(len(start), generator, start_numbers(model, start, before))
+                seen = start_numbers(model, start, before) if kind == "flow" else None
+                z = weights.flow.draw(len(start), generator, seen)
             out = model.roll(model.plan(z), z, start, before)
             out[:, 1:, CONTACT] = torch.sigmoid(out[:, 1:, CONTACT])
             count = min(SEGMENT, left)

@@ -14,6 +14,7 @@ from mrs.synth import features
 from mrs.synth.features import CONTACT, POSE_SIZE, RATE_HZ, SPEED
 
 HOP = 12
+FREE_S = 0.15
 
 
 @dataclass(frozen=True)
@@ -102,8 +103,14 @@ def finished(values: np.ndarray, start: Start, times_s: np.ndarray | None = None
     own = begin_s + np.arange(len(values)) / RATE_HZ
     motion = features.to_motion(values, start.like, own, start.place_m, start.yaw_rad)
     if feet and len(motion) > 3:
-        motion, _ = lock_feet(motion, 0.0)
+        motion, _ = lock_feet(free_at_start(motion), 0.0)
     return motion if times_s is None else features.resampled(motion, RATE_HZ, times_s[times_s <= own[-1] + 1e-6])
+
+
+def free_at_start(motion: Motion) -> Motion:
+    """The motion without contacts in its first FREE_S, so that pinning feet does not move the start."""
+    held = (motion.times_s - motion.times_s[0] < FREE_S - 1e-6)[:, None]
+    return replace(motion, contacts=np.where(held, 0.0, motion.contacts))
 
 
 def transfer(model, source: Motion, target: Start, feet: bool = True) -> Motion:

@@ -16,7 +16,8 @@ from mrs.synth.corpus import Corpus
 
 SPEEDS = (1.0, 0.88, 1.12)
 WINDOW = 36
-VERSION = 1
+VERSION = 2
+TURN_RAD_S = 14.0
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,7 @@ def build(corpora: list[Corpus], folder: Path, speeds: tuple[float, ...] = SPEED
             for variant, values in enumerate(_variants(motion, speeds if clip.split == "train" else (1.0,))):
                 if clip.split != "train" and variant:
                     continue
-                pieces.append(Piece(first, len(values), clip.label, clip.split, clip.name, variant))
+                pieces += [Piece(first + a, b - a, clip.label, clip.split, clip.name, variant) for a, b in stretches(values)]
                 blocks.append(values.astype(np.float32))
                 first += len(values)
     folder.mkdir(parents=True, exist_ok=True)
@@ -122,6 +123,17 @@ def build(corpora: list[Corpus], folder: Path, speeds: tuple[float, ...] = SPEED
     with atomic_path(index) as temporary:
         temporary.write_text(json.dumps({"key": key, "pieces": [vars(p) for p in pieces]}))
     return Windows(np.load(folder / "windows.npy", mmap_mode="r"), pieces)
+
+
+def stretches(values: np.ndarray) -> list[tuple[int, int]]:
+    """Stretches (first, past) of features (T, SIZE) between frames whose heading jumps.
+
+    Nobody turns that fast: it is a flipped pelvis in the file, or a body that passes through upside down.
+    """
+    jumps = np.flatnonzero(np.abs(values[:, features.SPEED][:, 2]) > TURN_RAD_S)
+    edges = np.r_[0, jumps, len(values)]
+    found = [(int(a) + (a in jumps), int(b)) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    return [(a, b) for a, b in found if b - a > 2] or [(0, min(2, len(values)))]
 
 
 def _variants(motion, speeds):
