@@ -125,14 +125,14 @@ def baseline() -> list[dict[str, dict]]:
     passes = []
 
     class Noted(solver.Problem):
-        def __init__(self, *arguments):
-            super().__init__(*arguments)
-            passes.append(arguments)
+        def __init__(self, *arguments, **named):
+            super().__init__(*arguments, **named)
+            passes.append((arguments, named))
 
     with mock.patch.object(sfv, "Problem", Noted):
         smoother.smooth(None, track, lifted)
     with solver.one_quick_thread():
-        return [_compared(solver.Problem(*arguments), smoother.options.iterations) for arguments in passes]
+        return [_compared(solver.Problem(*arguments, **named), smoother.options.iterations) for arguments, named in passes]
 
 
 def _compared(problem, iterations: int) -> dict[str, dict]:
@@ -180,7 +180,7 @@ def _without_bases(problem):
 def _start(problem):
     import torch
 
-    return (torch.zeros_like(problem.sixd0).requires_grad_(), torch.zeros_like(problem.window.root).requires_grad_())
+    return (torch.zeros(len(problem.window.times), problem.space.size).requires_grad_(), torch.zeros_like(problem.window.root).requires_grad_())
 
 
 def _cost(problem, u_turn, u_root):

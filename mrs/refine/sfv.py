@@ -1,7 +1,7 @@
 """The `sfv` refinement of one person's whole clip, in overlapping windows.
 
-Stages: every window without contacts; contacts and ground from that; every
-window with them. Windows overlap, and each goes on from the one before, so that the path has no seam.
+Stages: wrong starts put right; every window without contacts; size, tilt, flights, contacts and ground from that; every
+window with them; standing feet pinned. Windows overlap, and each goes on from the one before, so that the path has no seam.
 """
 
 from __future__ import annotations
@@ -11,25 +11,29 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
+from mrs import rotations
 from mrs.body import load_body
-from mrs.body.torch_body import TorchBody, sixd_to_matrix
+from mrs.body.torch_body import sixd_to_matrix
 from mrs.motion import Motion
-from mrs.refine import terms
+from mrs.refine import flight, starts
+from mrs.refine.clip import Clip, frame_steps, keypoint_weights, odd
 from mrs.refine.footlock import lock_feet
-from mrs.refine.solver import Problem, Scales, Window, difference_weights, one_quick_thread
+from mrs.refine.solver import Problem, Scales, one_quick_thread
+from mrs.refine.spaces import to_sixd
 from mrs.tracks import Track
 from mrs.world.contact import contact_probabilities
-from mrs.world.ground import SOLES, ground_height, sole_points
+from mrs.world.ground import ground_height, sole_points
 
 HELD = 6
 OVERLAP_S = 0.5
-KEYPOINT_WEIGHT = {"eye": 0.15, "mouth": 0.15, "ear": 0.5, "nose": 0.5, "pinky": 0.3, "index": 0.4, "thumb": 0.3,
-                   "hip": 0.5, "heel": 1.0}
+TRUST_HEIGHTS = 0.05
+
+__all__ = ["Plan", "Scales", "frame_steps", "refine"]
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How much work to do."""
+    """How much work to do, and what may change."""
 
     iterations: int = 60
     contact_iterations: int = 30
@@ -37,156 +41,232 @@ class Plan:
     window_frames: int = 300
     overlap_frames: int = 40
     foot_lock: str = "auto"
+    space: str = "pose"
+    mend_starts: bool = True
+    gravity_scale: bool = True
+    free_betas: bool = False
+    free_focal: bool = False
+    height_m: float | None = None
 
 
-def refine(track: Track, motion: Motion, scales: Scales, plan: Plan, *, device: str = "cpu",
-           progress=lambda done, total: None) -> tuple[Motion, dict]:
-    """Refine a world motion against its track; return it and a report of every term."""
-    with one_quick_thread():
-        return _refine(track, motion, scales, plan, device, progress)
+def refine(track: Track | None, motion: Motion, scales: Scales, plan: Plan, *, device: str = "cpu", prior=None,
+           decoder=None, codes=None, extra=(), progress=lambda done, total: None) -> tuple[Motion, dict]:
+    """Refine a world motion against its track; return it and a report of every term.
 
-
-def _refine(track, motion, scales, plan, device, progress):
-    body = load_body(motion.body)
-    tensors = _Tensors(body, track, motion, device).smoothed(plan.start_s)
-    betas = tensors.betas
-    total = 2 * len(track)
-    tensors = tensors.with_seen_acceleration(betas)
-    faithful = replace(scales, reprojection_rho=None)
-    tensors, first = _sweep(tensors, betas, faithful, plan, plan.iterations, lambda d: progress(d, total))
-    smooth = tensors.motion(motion, betas)
-    soles = sole_points(smooth)
-    contacts = contact_probabilities(soles, track.times_s, motion.camera, _foot_evidence(track))
-    smooth = replace(smooth, contacts=contacts)
-    ground = ground_height([smooth])
-    tensors = tensors.with_ground(contacts, ground)
-    tensors, second = _sweep(tensors, betas, scales, plan, plan.contact_iterations,
-                             lambda d: progress(len(track) + d, total))
-    refined, locked = lock_feet(replace(tensors.motion(motion, betas), contacts=contacts), ground, plan.foot_lock)
-    return refined, {"terms_before_contact": first, "terms": second, "ground_m": ground, "foot_lock": locked}
-
-
-class _Tensors:
-    """The clip as tensors, and the way back to a Motion."""
-
-    def __init__(self, body, track: Track, motion: Motion, device: str):
-        kind = {"dtype": torch.float32, "device": device}
-        self.numpy_body = body
-        self.body = TorchBody(body, track.keypoints.names, **kind)
-        self.soles = TorchBody(body, SOLES.names, **kind)
-        self.betas = torch.as_tensor(motion.betas, **kind)
-        camera = motion.camera
-        turned = torch.as_tensor(body.global_rotations(motion.local_quat_wxyz), **kind)
-        weights = np.array([_keypoint_weight(n) for n in track.keypoints.names]) * track.keypoints_px[..., 2] ** 2
-        self.all = Window(
-            times=torch.as_tensor(track.times_s, dtype=torch.float64, device=device), step=torch.as_tensor(frame_steps(track.times_s), **kind),
-            observed=torch.as_tensor(track.keypoints_px[..., :2], **kind), weights=torch.as_tensor(weights, **kind),
-            height=torch.as_tensor(_smooth_heights(track), **kind), turned=turned, initial=turned,
-            root=torch.as_tensor(motion.root_pos_m, **kind), pull=torch.as_tensor(motion.confidence**2, **kind),
-            K=torch.as_tensor(camera.K, **kind), R=torch.as_tensor(camera.R, **kind), t=torch.as_tensor(camera.t, **kind))
-
-    def with_state(self, turned, root) -> _Tensors:
-        """The same clip at another state."""
-        return self._replace(turned=turned, root=root)
-
-    def smoothed(self, sigma_s: float) -> _Tensors:
-        """The same clip started from means over time: Gaussian for rotations, weighted by how well each joint was seen,
-        and for the root's place in the picture; a running median first for its distance, which jumps."""
-        times = self.all.times
-        turned = self.all.turned.clone()
-        sure = self.all.pull + 1e-4
-        for rows in torch.arange(len(times)).split(256):
-            low = max(int(torch.searchsorted(times, times[rows[0]] - 4 * sigma_s)), 0)
-            high = int(torch.searchsorted(times, times[rows[-1]] + 4 * sigma_s)) + 1
-            kernel = torch.exp(-((times[rows, None] - times[None, low:high]) ** 2) / (2 * sigma_s**2)).to(sure)
-            weights = kernel[..., None] * sure[None, low:high]
-            mean = torch.einsum("tsj,sjab->tjab", weights / weights.sum(1, keepdim=True), self.all.turned[low:high])
-            turned[rows] = sixd_to_matrix(torch.cat([mean[..., 0], mean[..., 1]], -1))
-        return self.with_state(turned, self._steady_root(sigma_s))
-
-    def _steady_root(self, sigma_s: float) -> torch.Tensor:
-        from scipy.ndimage import gaussian_filter1d, median_filter
-
-        w = self.all
-        camera = (w.root @ w.R.T + w.t).cpu().double().numpy()
-        rate_hz = 30 / float(w.step.mean())
-        depth = np.maximum(camera[:, 2], 0.2)
-        ray = median_filter(camera[:, :2] / depth[:, None], size=(_odd(0.1 * rate_hz), 1), mode="nearest")
-        ray = gaussian_filter1d(ray, sigma_s * rate_hz, axis=0, mode="nearest")
-        far = median_filter(np.log(depth), size=_odd(0.7 * rate_hz), mode="nearest")
-        far = np.exp(gaussian_filter1d(far, 2 * sigma_s * rate_hz, mode="nearest"))[:, None]
-        steady = torch.as_tensor(np.concatenate([ray * far, far], 1)).to(w.root)
-        return (steady - w.t) @ w.R
-
-    def with_ground(self, contacts: np.ndarray, ground_m: float) -> _Tensors:
-        """The same clip with contacts and a ground."""
-        like = self.all.root
-        return self._replace(contacts=torch.as_tensor(contacts).to(like), ground=torch.tensor(ground_m).to(like))
-
-    def with_seen_acceleration(self, betas: torch.Tensor) -> _Tensors:
-        """The same clip with the accelerations (T, 24) that the start itself shows across the line of sight, m/s^2.
-
-        Taken over about 0.1 s, so that fast limbs keep their speed and still ones their calm.
-        """
-        w = self.all
-        joints = self.body.joints(w.root, w.turned, betas)
-        ray = joints - (-w.t @ w.R)
-        ray = ray / ray.norm(dim=-1, keepdim=True).clamp_min(1e-6)
-        seen = torch.zeros_like(w.pull)
-        if len(w.times) > 2:
-            a = terms.second_difference(joints, difference_weights((w.times[1:] - w.times[:-1]).to(joints))[0])
-            seen[1:-1] = (a - (a * ray[1:-1]).sum(-1, keepdim=True) * ray[1:-1]).norm(dim=-1)
-        reach = round(0.07 * 30 / float(w.step.mean()))
-        seen = torch.nn.functional.max_pool1d(seen.T[None], 2 * reach + 1, 1, reach)[0].T
-        return self._replace(seen_acceleration=seen)
-
-    def _replace(self, **values) -> _Tensors:
-        other = object.__new__(_Tensors)
-        other.__dict__ = {**self.__dict__, "all": replace(self.all, **values)}
-        return other
-
-    def motion(self, motion: Motion, betas: torch.Tensor) -> Motion:
-        """The present state as a Motion."""
-        quats = self.numpy_body.local_quats(self.all.turned.cpu().numpy())
-        return self.numpy_body.motion(
-            motion.times_s, self.all.root.cpu().numpy(), quats, betas.cpu().numpy(), confidence=motion.confidence,
-            contacts=motion.contacts, frame="world", camera=motion.camera, history=motion.history)
-
-
-def _sweep(tensors: _Tensors, betas, scales: Scales, plan: Plan, iterations: int, progress):
-    """Solve window after window.
-
-    Over the overlap a window starts from what is done, faded into its own start, and its result is faded in again: no
-    kink to solve and no seam to see. The first HELD frames of it are held.
+    Without a track, or without a camera, the terms without evidence drop out, and the motion keeps near its own path.
+    `prior` is a pose prior or None, `decoder` and `codes` (T, D) a lifter's latent space for plan.space "latent".
     """
-    clip = tensors.all
-    overlap = _overlap(plan, clip.step)
-    turned, root = clip.turned, clip.root
-    sums: dict[str, float] = {}
-    start = done = 0
-    while done < len(clip.times):
-        end = min(start + plan.window_frames, len(clip.times))
-        if len(clip.times) - end < overlap:
-            end = len(clip.times)
-        rows = slice(start, end)
-        fade = _fade(clip.times[rows], done - start).to(root)
-        now = turned[rows], root[rows]
-        begin = _mixed(now, (clip.turned[rows], clip.root[rows]), fade)
-        window = replace(clip.at(rows), turned=begin[0], root=begin[1], held=HELD if start else 0)
-        *solved, _, last = Problem(window, tensors.body, tensors.soles, betas, scales).solve(iterations)
-        turned, root = turned.clone(), root.clone()
-        turned[rows], root[rows] = _mixed(now, solved, fade)
-        for name, value in last.items():
-            sums[name] = sums.get(name, 0.0) + value
-        progress(end)
-        start, done = end - overlap - HELD, end
-    return tensors.with_state(turned, root), sums
+    with one_quick_thread():
+        return _Refiner(track, motion, scales, plan, device, prior, decoder, codes, extra, progress).run()
 
 
-def _overlap(plan: Plan, step: torch.Tensor) -> int:
-    """Frames that two windows share: the plan's, OVERLAP_S at least, half a window at most."""
-    wanted = max(plan.overlap_frames, round(OVERLAP_S * 30 / float(step.mean())))
-    return min(wanted, plan.window_frames // 2)
+class _Refiner:
+    """The stages over one clip, and what they report."""
+
+    def __init__(self, track, motion, scales, plan, device, prior, decoder, codes, extra, progress):
+        self.track, self.motion, self.scales, self.plan = track, motion, scales, plan
+        self.prior, self.extra, self.progress = prior, extra, progress
+        self.decoder, self.codes = decoder, codes
+        self.device = device
+        self.report: dict = {"space": plan.space}
+        self.clip = Clip(load_body(motion.body), track, motion, device)
+
+    def run(self) -> tuple[Motion, dict]:
+        """Go through all stages."""
+        total, frames = 2 * len(self.motion), len(self.motion)
+        self._tell_height()
+        self._mend()
+        self.clip = self.clip.smoothed(self.plan.start_s).with_seen_acceleration()
+        self._take_codes()
+        lasting = replace(self.scales, reprojection_rho=None)
+        self._sweep("terms_before_contact", lasting, self.plan.iterations, lambda d: self.progress(d, total),
+                    free_betas=self.plan.free_betas, free_focal=self.plan.free_focal)
+        smooth = self._look()
+        self._sweep("terms", self.scales, self.plan.contact_iterations, lambda d: self.progress(frames + d, total))
+        self._fill_between_segments()
+        done = replace(self.clip.motion(self.motion), contacts=smooth.contacts)
+        refined, locked = lock_feet(done, self.report["ground_m"], self.plan.foot_lock)
+        return refined, self.report | {"foot_lock": locked}
+
+    def _tell_height(self) -> None:
+        """Give the body the stature that the user knows."""
+        if self.plan.height_m is not None:
+            body = self.clip.numpy_body
+            self.clip = self.clip.scaled(self.plan.height_m / body.stature_m(self.motion.betas))
+
+    def _mend(self) -> None:
+        """Put wrong starts right, and trust each frame's pose as far as it meets the evidence."""
+        w, track = self.clip.all, self.track
+        if not w.has_camera or not self.plan.mend_starts:
+            return
+        body, betas = self.clip.numpy_body, self.clip.betas.cpu().double().numpy()
+        R = w.R.expand(len(w.times), 3, 3).cpu().double().numpy()
+        root = w.seen(w.root).cpu().double().numpy()
+        rays = rotations.normalise(root, [0, 0, 1])
+        weights = keypoint_weights(track)
+        chosen = starts.choose(body, track.keypoints, track.keypoints_px, weights, w.height.cpu().double().numpy(),
+                               R[:, None] @ w.turned.cpu().double().numpy(), betas, w.K.cpu().double().numpy(), track.times_s, rays)
+        turned = np.swapaxes(R, -1, -2)[:, None] @ chosen.turned
+        seen = (weights > 0).sum(1) >= 4
+        turned, turns = starts.turn_through_gaps(turned, seen, track.times_s)
+        trust = np.exp(-((chosen.error / TRUST_HEIGHTS) ** 2)) * np.where(chosen.hypothesis > 0, 0.25, 1.0)
+        turned = torch.as_tensor(turned).to(w.root)
+        self.clip = self.clip.changed(turned=turned, initial=turned,
+                                      pull=w.pull * torch.as_tensor(trust).to(w.root)[:, None])
+        self.report["starts"] = chosen.report() | {"turned_through": turns}
+
+    def _take_codes(self) -> None:
+        if self.plan.space == "pose":
+            return
+        if self.plan.space == "latent":
+            codes = torch.as_tensor(np.asarray(self.codes)).to(self.clip.all.root)
+            self.clip = self.clip.changed(codes=codes)
+        else:
+            self.decoder = self.prior
+            self.clip = self.clip.with_codes(self.prior)
+
+    def _look(self) -> Motion:
+        """Read size, tilt, flights, contacts and ground off the first pass."""
+        smooth = self.clip.motion(self.motion)
+        contacts = self._contacts(smooth)
+        flights = self._flights(smooth, contacts)
+        if self.plan.gravity_scale and self.plan.height_m is None and flights and self.clip.all.has_camera:
+            factor, spread = flight.scale_from_gravity(flights)
+            self.clip = self.clip.scaled(factor)
+            self.report["gravity"] = {"flights": len(flights), "size_factor": factor, "log_spread": spread}
+            smooth = self.clip.motion(self.motion)
+        self._unswap(smooth)
+        smooth = replace(smooth, contacts=contacts)
+        ground = ground_height([smooth])
+        self.report["ground_m"] = ground
+        self.clip = self.clip.with_ground(ground, contacts=contacts, flight=flight.probability(flights, len(smooth)))
+        return smooth
+
+    def _contacts(self, smooth: Motion) -> np.ndarray:
+        seen = None if self.track is None else _foot_evidence(self.track)
+        return contact_probabilities(sole_points(smooth), smooth.times_s, smooth.camera, seen)
+
+    def _flights(self, smooth: Motion, contacts: np.ndarray) -> list[flight.Fall]:
+        lowest = np.minimum(sole_points(smooth)[..., 1].min(1), smooth.joints_m[..., 1].min(1))
+        seen = np.ones(len(smooth)) if self.track is None else self.track.seen
+        return flight.falls(smooth.joints_m, contacts, lowest, smooth.times_s, seen)
+
+    def _unswap(self, smooth: Motion) -> None:
+        """Put exchanged limbs of the evidence back, now that a smooth body says where they are."""
+        if not self.clip.all.has_camera:
+            return
+        track = self.track
+        projected = smooth.camera.project(self.clip.numpy_body.keypoints(smooth, track.keypoints))
+        points, count = starts.unswapped(projected, track.keypoints_px, track.keypoints, self.clip.all.height.cpu().double().numpy())
+        self.report["limbs_unswapped"] = count
+        if count:
+            like = self.clip.all.root
+            self.clip = self.clip.changed(observed=torch.as_tensor(points[..., :2]).to(like), weights=torch.as_tensor(
+                keypoint_weights(replace(track, keypoints_px=points))).to(like))
+
+    def _sweep(self, name: str, scales: Scales, iterations: int, progress, *, free_betas=False, free_focal=False) -> None:
+        """Solve window after window of every segment.
+
+        Over the overlap a window starts from what is done, faded into its own start, and its result is faded in again:
+        no kink to solve and no seam to see. The first HELD frames of it are held.
+        """
+        sums: dict[str, float] = {}
+        told = {"windows": 0, "converged": 0, "iterations": 0}
+        found = []
+        for first, past in self.clip.segments:
+            for solved, share in self._segment(first, past, scales, iterations, progress, free_betas, free_focal):
+                found.append((solved, share))
+                for term, value in solved.terms.items():
+                    sums[term] = sums.get(term, 0.0) + value
+                told = {"windows": told["windows"] + 1, "converged": told["converged"] + solved.converged,
+                        "iterations": told["iterations"] + solved.iterations}
+        if free_betas or free_focal:
+            self._share(found)
+        self.report[name] = sums
+        self.report.setdefault("convergence", {})[name] = told
+
+    def _share(self, found) -> None:
+        """Make one shape and one focal length of what the windows say, by how many frames each has."""
+        weight = sum(share for _, share in found)
+        self.clip.betas = sum(share * solved.betas for solved, share in found) / weight
+        log_focal = sum(share * solved.log_focal for solved, share in found) / weight
+        K = self.clip.all.K.clone()
+        K[0, 0], K[1, 1] = K[0, 0] * log_focal.exp()[0], K[1, 1] * log_focal.exp()[0]
+        self.clip = self.clip.changed(K=K)
+        self.report["focal_px"] = float(K[0, 0])
+
+    def _segment(self, first: int, past: int, scales: Scales, iterations: int, progress, free_betas, free_focal):
+        """Solve the windows of one stretch of rows; yield what each found and how many frames it has."""
+        overlap = self._overlap()
+        start, done = first, first
+        while done < past:
+            clip = self.clip.all
+            end = min(start + self.plan.window_frames, past)
+            if past - end < overlap:
+                end = past
+            rows = slice(start, end)
+            fade = _fade(clip.times[rows], done - start).to(clip.root)
+            origin = self._origin.all if start > first else clip
+            if start == first:
+                self._origin = self.clip
+            now = _State(clip.turned[rows], clip.root[rows], None if clip.codes is None else clip.codes[rows])
+            own = _State(origin.turned[rows], origin.root[rows], None if clip.codes is None else origin.codes[rows])
+            begin = now.mixed(own, fade)
+            window = replace(clip.at(rows), turned=begin.turned, root=begin.root, codes=begin.codes,
+                             held=HELD if start > first else 0)
+            solved = Problem(window, self.clip.body, self.clip.soles, self.clip.betas, scales, prior=self.prior,
+                             decoder=self.decoder, space={"pose": "pose", "hybrid": "hybrid"}.get(self.plan.space, "coded"),
+                             extra=[e.at(rows) for e in self.extra]).solve(iterations, free_betas=free_betas, free_focal=free_focal)
+            after = now.mixed(_State(solved.turned, solved.root, solved.codes), fade)
+            turned, root = clip.turned.clone(), clip.root.clone()
+            turned[rows], root[rows] = after.turned, after.root
+            codes = clip.codes
+            if codes is not None:
+                codes = codes.clone()
+                codes[rows] = after.codes
+            self.clip = self.clip.with_state(turned, root, codes)
+            progress(end)
+            yield solved, end - start
+            start, done = end - overlap - HELD, end
+
+    def _overlap(self) -> int:
+        """Frames that two windows share: the plan's, OVERLAP_S at least, half a window at most."""
+        plan = self.plan
+        wanted = max(plan.overlap_frames, round(OVERLAP_S * 30 / float(self.clip.all.step.mean())))
+        return min(wanted, plan.window_frames // 2)
+
+    def _fill_between_segments(self) -> None:
+        """Lead over from one segment to the next, where nobody was seen; confidence there is 0."""
+        self.report["segments"] = len(self.clip.segments)
+        w, times = self.clip.all, self.motion.times_s
+        for (_, past), (first, _) in zip(self.clip.segments, self.clip.segments[1:], strict=False):
+            if first <= past:
+                continue
+            turned, root = w.turned.clone(), w.root.clone()
+            share = torch.as_tensor((times[past:first] - times[past - 1]) / (times[first] - times[past - 1])).to(w.root)
+            ends = rotations.matrix_to_quat(w.turned[[past - 1, first]].cpu().double().numpy())
+            between = rotations.slerp(ends[0][None], ends[1][None], share.cpu().double().numpy()[:, None])
+            turned[past:first] = torch.as_tensor(rotations.quat_to_matrix(between)).to(w.root)
+            root[past:first] = torch.lerp(w.root[past - 1][None], w.root[first][None], share[:, None])
+            self.clip = self.clip.with_state(turned, root, w.codes)
+            w = self.clip.all
+
+
+@dataclass(frozen=True)
+class _State:
+    """Rotations, root and codes of some rows."""
+
+    turned: torch.Tensor
+    root: torch.Tensor
+    codes: torch.Tensor | None
+
+    def mixed(self, new: _State, share: torch.Tensor) -> _State:
+        """A state between this one and a near one; share (T,) of the new."""
+        turned = torch.lerp(self.turned, new.turned, share[:, None, None, None])
+        codes = self.codes
+        if codes is not None:
+            codes = torch.lerp(codes, codes if new.codes is None else new.codes, share[:, None])
+        return _State(sixd_to_matrix(to_sixd(turned)), torch.lerp(self.root, new.root, share[:, None]), codes)
 
 
 def _fade(times: torch.Tensor, done: int) -> torch.Tensor:
@@ -195,39 +275,6 @@ def _fade(times: torch.Tensor, done: int) -> torch.Tensor:
         return torch.ones_like(times)
     share = ((times - times[HELD - 1]) / (times[done - 1] - times[HELD - 1])).clamp(0, 1)
     return share**2 * (3 - 2 * share)
-
-
-def _mixed(old, new, share: torch.Tensor):
-    """Rotations and root between two near states."""
-    turned = torch.lerp(old[0], new[0], share[:, None, None, None])
-    return sixd_to_matrix(torch.cat([turned[..., 0], turned[..., 1]], -1)), torch.lerp(old[1], new[1], share[:, None])
-
-
-def frame_steps(times_s: np.ndarray) -> np.ndarray:
-    """Time (T,) that each frame stands for, in units of 1/30 s."""
-    if len(times_s) < 2:
-        return np.ones(len(times_s))
-    between = np.diff(times_s)
-    return 30 * (np.r_[between[:1], between] + np.r_[between, between[-1:]]) / 2
-
-
-def _odd(frames: float) -> int:
-    return 2 * round(frames / 2) + 1
-
-
-def _keypoint_weight(name: str) -> float:
-    part = name.split("_")[-1] if "eye" not in name else "eye"
-    return KEYPOINT_WEIGHT.get(part, 1.0)
-
-
-def _smooth_heights(track: Track) -> np.ndarray:
-    """Person heights (T,) in pixels, steadied over about half a second and carried over unseen frames."""
-    from scipy.ndimage import gaussian_filter1d
-
-    seen = track.seen if track.seen.any() else np.ones(len(track), bool)
-    heights = np.interp(track.times_s, track.times_s[seen], track.heights_px()[seen])
-    rate = (len(track) - 1) / max(track.times_s[-1] - track.times_s[0], 1e-6)
-    return gaussian_filter1d(heights, max(0.2 * rate, 0.1), mode="nearest")
 
 
 def _foot_evidence(track: Track) -> np.ndarray:
@@ -240,7 +287,5 @@ def _foot_evidence(track: Track) -> np.ndarray:
         for options in (("heel", "ankle"), ("foot_index", "big_toe", "ankle")):
             known = [f"{side}_{o}" for o in options if f"{side}_{o}" in names]
             columns.append(track.keypoints_px[:, names.index(known[0]), 2] if known else np.zeros(len(track)))
-    reach = _odd(0.1 * 30 / frame_steps(track.times_s).mean())
+    reach = odd(0.1 * 30 / frame_steps(track.times_s).mean())
     return maximum_filter1d(np.minimum(1.0, 2 * np.stack(columns, -1)), reach, axis=0)
-
-

@@ -17,8 +17,15 @@ import torch
 from scipy.optimize import minimize
 from threadpoolctl import threadpool_limits
 
-from mrs.body.torch_body import TorchBody, sixd_to_matrix
+from mrs.body.torch_body import TorchBody
 from mrs.refine import terms
+from mrs.refine.flight import MASS_SHARES
+from mrs.refine.spaces import Coded, Pose6d, to_sixd
+
+STOP = 1e-5
+"""Relative decrease of the objective, in one iteration, at which a window has converged."""
+HAND_M = 0.04
+"""Height of a hand joint over the ground that its palm touches."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +49,14 @@ class Scales:
     ground_rho: float = 8.0
     ground_weight: float = 4.0
     penetration_m: float = 0.02
+    hands_weight: float = 2.0
+    ballistic_m_s2: float = 1.5
+    ballistic_weight: float = 1.0
+    prior_weight: float = 0.02
+    root_m: float = 0.03
+    log_focal: float = 0.15
     hold: float = 1e4
+    off: frozenset[str] = frozenset()
 
 
 @dataclass
@@ -50,9 +64,10 @@ class Window:
     """What is known of T frames, as tensors on one device.
 
     times (T,) in double precision, step (T,) time a frame stands for over 1/30 s, observed (T, K, 2) px, weights (T, K), height (T,) px,
-    turned (T, 24, 3, 3) and root (T, 3) the start in the world, pull (T, 24) reliability of the start,
-    K (3, 3), R (3, 3), t (3,) the camera; contacts (T, 4) and ground () or None; held: how many leading frames
-    are the end of the previous window and stay.
+    turned (T, 24, 3, 3) and root (T, 3) the start in the world, pull (T, 24) reliability of the start and `initial`
+    (T, 24, 3, 3) what it pulls to; K (3, 3), R and t the camera, (3, 3) and (3,) or one a frame; has_camera: whether there
+    is one, or nothing was seen at all. contacts (T, 4), hands (T, 2) and flight (T,) are probabilities, ground () a height,
+    each or None; codes (T, D) where a decoder is used; held: how many leading frames are the end of the previous window and stay.
     """
 
     times: torch.Tensor
@@ -70,40 +85,88 @@ class Window:
     seen_acceleration: torch.Tensor | None = None
     contacts: torch.Tensor | None = None
     ground: torch.Tensor | None = None
+    hands: torch.Tensor | None = None
+    flight: torch.Tensor | None = None
+    up: torch.Tensor | None = None
+    codes: torch.Tensor | None = None
+    root_initial: torch.Tensor | None = None
+    root_pull: torch.Tensor | None = None
+    has_camera: bool = True
     held: int = 0
 
     def at(self, rows) -> Window:
         """The same for some rows."""
-        one_per_frame = {"times", "step", "observed", "weights", "height", "turned", "root", "pull", "initial", "contacts",
-                         "seen_acceleration"}
+        whole = {"K", "ground", "up", "has_camera", "held"}
         values = {}
         for f in fields(self):
             value = getattr(self, f.name)
-            values[f.name] = value[rows] if f.name in one_per_frame and value is not None else value
+            per_frame = f.name not in whole and value is not None and (f.name not in "Rt" or value.ndim > 2 - (f.name == "t"))
+            values[f.name] = value[rows] if per_frame else value
         return Window(**values)
+
+    def seen(self, points: torch.Tensor) -> torch.Tensor:
+        """World points (T, 3) or (T, N, 3) in the camera's axes."""
+        if points.ndim == 2:
+            return (self.R @ points[..., None])[..., 0] + self.t
+        return points @ self.R.transpose(-1, -2) + (self.t if self.t.ndim == 1 else self.t[:, None])
+
+    def unseen(self, points: torch.Tensor) -> torch.Tensor:
+        """Points (T, 3) in the camera's axes back in the world."""
+        return (self.R.transpose(-1, -2) @ (points - self.t)[..., None])[..., 0]
+
+
+@dataclass
+class Solved:
+    """The end of one window: rotations, root, codes or None, betas, log of the focal length over the start's, terms, and how it ended."""
+
+    turned: torch.Tensor
+    root: torch.Tensor
+    codes: torch.Tensor | None
+    betas: torch.Tensor
+    log_focal: torch.Tensor
+    terms: dict[str, float]
+    iterations: int
+    converged: bool
 
 
 class Problem:
-    """The objective of one window over preconditioned variables."""
+    """The objective of one window over preconditioned variables.
 
-    def __init__(self, window: Window, body: TorchBody, soles: TorchBody, betas: torch.Tensor, scales: Scales):
+    `prior` is a pose prior (:mod:`mrs.refine.prior`) or None; `space` one of "pose", "coded" and "hybrid", the latter two
+    over the window's codes with `decoder`; `extra` holds dense terms (:class:`mrs.refine.terms.Extra`) cut to the window.
+    """
+
+    def __init__(self, window: Window, body: TorchBody, soles: TorchBody, betas: torch.Tensor, scales: Scales, *,
+                 prior=None, decoder=None, space: str = "pose", extra=()):
         self.window, self.body, self.soles, self.scales = window, body, soles, scales
-        self.betas0 = betas
-        frames = len(window.times)
+        self.prior, self.extra, self.betas0 = prior, extra, betas
         self.between = (window.times[1:] - window.times[:-1]).clamp_min(1e-6).to(window.root)
         self.inverse_dt2, self.middle_s = difference_weights(self.between)
-        self.sixd0 = torch.cat([window.turned[..., 0], window.turned[..., 1]], -1).reshape(frames, -1)
-        camera = window.root @ window.R.T + window.t
-        self.distance0 = camera[:, 2].clamp_min(0.2)
-        self.depth = self.distance0.mean()
-        self.ray0 = _to_ray(camera, self.depth)
+        self.space = self._space(space, decoder)
+        self.mass_shares = torch.as_tensor(MASS_SHARES).to(window.root)
+        points = float(window.weights.sum(1).mean().clamp_min(1.0))
+        smooth = 24 / scales.acceleration_m_s2**2
         self.allowed = self._allowed_acceleration()
         self.turn_basis = self._basis(150.0, 12 * (0.3 / scales.acceleration_m_s2) ** 2)
-        smooth = 24 / scales.acceleration_m_s2**2
-        points = float(window.weights.sum(1).mean().clamp_min(1.0))
-        across = points / (1.7 * scales.reprojection) ** 2
-        self.across_basis = self._basis(across, smooth)
-        self.depth_basis = self._basis(across * float(0.4 / self.depth) ** 2, smooth)
+        if window.has_camera:
+            camera = window.seen(window.root)
+            self.distance0 = camera[:, 2].clamp_min(0.2)
+            self.depth = self.distance0.mean()
+            self.ray0 = _to_ray(camera, self.depth)
+            across = points / (1.7 * scales.reprojection) ** 2
+            self.across_basis = self._basis(across, smooth)
+            self.depth_basis = self._basis(across * float(0.4 / self.depth) ** 2, smooth)
+        else:
+            self.across_basis = self.depth_basis = self._basis(1 / scales.root_m**2, smooth)
+
+    def _space(self, space: str, decoder):
+        w = self.window
+        if space == "pose" or w.codes is None:
+            return Pose6d.at(w.turned)
+        whole = decoder.decode(w.codes[:1]).shape[1] == 24
+        root = None if whole else to_sixd(w.turned[:, 0])
+        to_world = w.R.transpose(-1, -2).expand(len(w.times), 3, 3)[:, None] if whole else None
+        return Coded(decoder, self.body, w.codes, root, to_world, free=space == "hybrid")
 
     def _basis(self, data: float, smooth: float) -> torch.Tensor:
         """S (T, T) with S S^T the inverse of the typical curvature along time.
@@ -136,38 +199,72 @@ class Problem:
 
     def state(self, u_turn, u_root):
         """Variables to global rotations (T, 24, 3, 3) and root (T, 3) in the world."""
-        turned = sixd_to_matrix((self.sixd0 + self.turn_basis @ u_turn).unflatten(-1, (24, 6)))
+        turned = self.space.turned(self.turn_basis @ u_turn)
         moved = torch.cat([self.across_basis @ u_root[:, :2], self.depth_basis @ u_root[:, 2:]], -1)
-        camera = _from_ray(self.ray0 + moved, self.depth)
-        return turned, (camera - self.window.t) @ self.window.R
+        if not self.window.has_camera:
+            return turned, self.window.root + moved
+        return turned, self.window.unseen(_from_ray(self.ray0 + moved, self.depth))
 
-    def terms(self, u_turn, u_root, betas, turned0, root0) -> dict[str, torch.Tensor]:
-        """Every term by name; their sum is the objective."""
+    def terms(self, u_turn, u_root, betas, turned0, root0, log_focal=None) -> dict[str, torch.Tensor]:
+        """Every term by name; their sum is the objective. Terms that are off, or of which nothing is known, are left out."""
         w, s = self.window, self.scales
         turned, root = self.state(u_turn, u_root)
         carriers = turned.index_select(1, self.body.parents)
         joints = self.body.joints(root, turned, betas, carriers)
-        marks = self.body.keypoints(joints, turned, betas) @ w.R.T + w.t
-        projected = marks[..., :2] / marks[..., 2:].clamp_min(0.05) * torch.stack([w.K[0, 0], w.K[1, 1]]) + w.K[:2, 2]
-        out = {
-            "reprojection": terms.reprojection(projected, w.observed, w.weights, w.height, w.step,
-                                               scale=s.reprojection, rho=s.reprojection_rho),
+        out = {}
+        if w.has_camera:
+            out["reprojection"] = self._reprojection(joints, turned, betas, log_focal)
+        out |= {
             "pose": s.pose_weight * terms.pose_pull(turned, w.initial, w.pull, w.step,
                                                     scale_rad=s.pose_deg * torch.pi / 180),
             "limits": terms.limits(turned, carriers, w.step, scale=s.limit),
             "shape": terms.shape_prior(betas, self.betas0, scale=s.betas),
         }
-        if len(w.times) > 2:
-            felt = terms.second_difference(joints, self.inverse_dt2) * self._per_distance(root)
-            out["acceleration"] = terms.acceleration(felt, w.step, scale_m_s2=self.allowed[1:-1])
-            out["spin"] = terms.spin(turned, self.inverse_dt2, w.step, scale_rad_s2=s.spin_rad_s2)
-        if len(w.times) > 3:
-            out["jerk"] = terms.jerk(felt, self.middle_s, w.step, scale_m_s3=s.jerk_m_s3 / s.acceleration_m_s2 * self.allowed[1:-2])
-        if w.contacts is not None:
-            out |= self._ground_terms(joints, turned, betas)
+        if log_focal is not None:
+            out["focal"] = terms.log_focal_prior(log_focal, scale=s.log_focal)
+        if w.root_pull is not None:
+            out["root"] = terms.root_pull(root, w.root_initial, w.root_pull, w.step, scale_m=s.root_m)
+        out |= self._prior_terms(u_turn, turned, carriers) | self._smooth_terms(joints, turned, root)
+        out |= self._ground_terms(joints, turned, betas)
+        for term in self.extra:
+            out[term.name] = term(joints=joints, turned=turned, betas=betas, window=w)
+        out = {name: value for name, value in out.items() if name not in s.off}
         if w.held:
             gap = ((root - root0)[: w.held] ** 2).sum() + ((turned - turned0)[: w.held] ** 2).sum()
             out["held"] = s.hold * gap
+        return out
+
+    def _reprojection(self, joints, turned, betas, log_focal):
+        w, s = self.window, self.scales
+        marks = w.seen(self.body.keypoints(joints, turned, betas))
+        focal = torch.stack([w.K[0, 0], w.K[1, 1]])
+        focal = focal if log_focal is None else focal * log_focal.exp()
+        projected = marks[..., :2] / marks[..., 2:].clamp_min(0.05) * focal + w.K[:2, 2]
+        return terms.reprojection(projected, w.observed, w.weights, w.height, w.step, scale=s.reprojection,
+                                  rho=s.reprojection_rho)
+
+    def _prior_terms(self, u_turn, turned, carriers) -> dict[str, torch.Tensor]:
+        """The cost of the code where there is one, else the prior's of the pose."""
+        w, s = self.window, self.scales
+        if self.prior is None or not s.prior_weight or "prior" in s.off:
+            return {}
+        energy = self.prior.energy(carriers.transpose(-1, -2) @ turned[:, 1:])
+        return {"prior": s.prior_weight * (w.step * energy).sum()}
+
+    def _smooth_terms(self, joints, turned, root) -> dict[str, torch.Tensor]:
+        w, s = self.window, self.scales
+        out = {}
+        if len(w.times) > 2:
+            accelerations = terms.second_difference(joints, self.inverse_dt2)
+            felt = accelerations * self._per_distance(root) if w.has_camera else accelerations
+            out["acceleration"] = terms.acceleration(felt, w.step, scale_m_s2=self.allowed[1:-1])
+            out["spin"] = terms.spin(turned, self.inverse_dt2, w.step, scale_rad_s2=s.spin_rad_s2)
+            if w.flight is not None:
+                fall = torch.einsum("j,tjc->tc", self.mass_shares, accelerations)
+                out["ballistic"] = s.ballistic_weight * terms.ballistic(fall, w.flight, w.up, w.step,
+                                                                        scale_m_s2=s.ballistic_m_s2)
+        if len(w.times) > 3:
+            out["jerk"] = terms.jerk(felt, self.middle_s, w.step, scale_m_s3=s.jerk_m_s3 / s.acceleration_m_s2 * self.allowed[1:-2])
         return out
 
     def _per_distance(self, root) -> torch.Tensor:
@@ -175,10 +272,12 @@ class Problem:
 
         Smoothness in metres alone would draw everybody towards the camera, where the same picture moves less.
         """
-        return (self.distance0 / (root @ self.window.R.T + self.window.t)[:, 2].clamp_min(0.2))[1:-1, None, None]
+        return (self.distance0 / self.window.seen(root)[:, 2].clamp_min(0.2))[1:-1, None, None]
 
     def _ground_terms(self, joints, turned, betas) -> dict[str, torch.Tensor]:
         w, s = self.window, self.scales
+        if w.contacts is None:
+            return {}
         soles = self.soles.keypoints(joints, turned, betas)
         out = {"contact": s.contact_weight * terms.contact_velocity(soles, w.contacts, self.between, w.step,
                                                                     scale_m_s=s.contact_m_s)}
@@ -186,36 +285,51 @@ class Problem:
             out["ground"] = s.ground_weight * terms.contact_height(soles, w.contacts, w.ground, w.step,
                                                                    scale_m=s.ground_m, rho=s.ground_rho)
             out["penetration"] = terms.penetration(soles, w.ground, w.step, scale_m=s.penetration_m)
+            if w.hands is not None:
+                out["hands"] = s.hands_weight * terms.hand_contact(
+                    joints[:, 22:], w.hands, self.between, w.ground + HAND_M, w.step, scale_m_s=2 * s.contact_m_s,
+                    scale_m=2 * s.ground_m, rho=s.ground_rho)
         return out
 
-    def solve(self, iterations: int, *, free_betas: bool = False):
-        """Minimise; return rotations, root, betas and the terms at the end as floats.
+    def solve(self, iterations: int, *, free_betas: bool = False, free_focal: bool = False) -> Solved:
+        """Minimise; say where and how it ended.
 
         SciPy's L-BFGS-B drives: torch.optim.LBFGS costs seconds of imports before its first step.
         """
-        window = self.window
-        shapes = [self.sixd0.shape, window.root.shape] + ([self.betas0.shape] if free_betas else [])
-        sizes = [shape.numel() for shape in shapes]
+        window, frames = self.window, len(self.window.times)
+        shapes = [(frames, self.space.size), tuple(window.root.shape)]
+        shapes += [tuple(self.betas0.shape)] * free_betas + [(1,)] * free_focal
+        sizes = [int(np.prod(shape)) for shape in shapes]
 
         def unpack(flat):
             parts = torch.as_tensor(flat).to(window.root).split(sizes)
-            state = [p.reshape(shape).clone().requires_grad_() for p, shape in zip(parts, shapes, strict=True)]
-            return state if free_betas else [*state, self.betas0]
+            return [p.reshape(shape).clone().requires_grad_() for p, shape in zip(parts, shapes, strict=True)]
+
+        def whole(free):
+            betas = free[2] if free_betas else self.betas0
+            return *free[:2], betas, window.turned, window.root, free[-1] if free_focal else None
 
         def cost(flat):
             free = unpack(flat)
-            total = sum(self.terms(*free, window.turned, window.root).values())
-            gradients = torch.autograd.grad(total, free[: len(shapes)])
+            total = sum(self.terms(*whole(free)).values())
+            gradients = torch.autograd.grad(total, free, allow_unused=True)
+            gradients = [torch.zeros_like(f) if g is None else g for f, g in zip(free, gradients, strict=True)]
             return float(total.detach()), torch.cat([g.flatten() for g in gradients]).double().cpu().numpy()
 
-        start = np.concatenate([np.zeros(sum(sizes[:2])), *([self.betas0.double().cpu().numpy()] if free_betas else [])])
+        start = np.zeros(sum(sizes))
+        if free_betas:
+            start[sum(sizes[:2]) : sum(sizes[:3])] = self.betas0.double().cpu().numpy()
         found = minimize(cost, start, jac=True, method="L-BFGS-B",
-                         options={"maxiter": iterations, "maxcor": 10, "ftol": 1e-5, "gtol": 1e-6})
+                         options={"maxiter": iterations, "maxcor": 10, "ftol": STOP, "gtol": 1e-6})
         with torch.no_grad():
             free = unpack(found.x)
-            turned, root = self.state(*free[:2])
-            last = self.terms(*free, window.turned, window.root)
-        return turned, root, free[2].detach(), {name: float(value) for name, value in last.items()}
+            u_turn, u_root, betas, *_, log_focal = whole(free)
+            turned, root = self.state(u_turn, u_root)
+            last = self.terms(*whole(free))
+            codes = self.space.code(self.turn_basis @ u_turn)
+        log_focal = window.root.new_zeros(1) if log_focal is None else log_focal.detach()
+        return Solved(turned, root, codes, betas.detach(), log_focal, {name: float(v) for name, v in last.items()},
+                      int(found.nit), bool(found.status == 0))
 
 
 @contextmanager

@@ -7,9 +7,31 @@ is a negative log-likelihood up to a constant and weights are 1 unless stated.
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import torch
 
 KNEE = 2.0
+GRAVITY_M_S2 = 9.81
+TERMS = ("reprojection", "pose", "limits", "shape", "focal", "prior", "acceleration", "spin", "jerk", "contact", "ground",
+         "hands", "penetration", "ballistic", "root")
+"""Names of all terms, for --set smoother.off; "held" between windows can't be left out."""
+
+
+class Extra(Protocol):
+    """A term that another plugin feeds, such as a dense or a silhouette term.
+
+    `name` is what the report calls it. The objective of a window calls it with joints (T, 24, 3) and global rotations
+    (T, 24, 3, 3) in the world, betas (10,) and the window, whose `seen` gives the camera's axes; it returns a scalar.
+    """
+
+    name: str
+
+    def at(self, rows) -> Extra:
+        """Return the term for some rows of the clip."""
+
+    def __call__(self, *, joints, turned, betas, window) -> torch.Tensor:
+        """Return the cost."""
 
 
 def geman_mcclure(square: torch.Tensor, rho: float) -> torch.Tensor:
@@ -118,6 +140,32 @@ RANGE_DEG = {
     "left_elbow": 165, "right_elbow": 165, "left_wrist": 80, "right_wrist": 80, "left_hand": 60, "right_hand": 60,
 }
 _RANGE_COS = torch.cos(torch.deg2rad(torch.tensor([float(v) for v in RANGE_DEG.values()])))
+
+
+def root_pull(root, initial, weights, step, *, scale_m: float):
+    """sum_t step_t w_t Huber(|root_t - root0_t| / scale): keeps the path where no picture does."""
+    square = ((root - initial) ** 2).sum(-1) / scale_m**2
+    return (step * weights * huber(square, KNEE)).sum()
+
+
+def ballistic(accelerations, flight, up, step, *, scale_m_s2: float):
+    """sum_t step_t f_t Huber(|a_t - g| / scale), g = -9.81 up: nothing but gravity moves the centre of mass in flight.
+
+    accelerations (T-2, 3) of the centre of mass in m/s^2, flight (T,) probabilities, up (3,).
+    """
+    square = ((accelerations + GRAVITY_M_S2 * up) ** 2).sum(-1) / scale_m_s2**2
+    return (step[1:-1] * flight[1:-1] * huber(square, KNEE)).sum()
+
+
+def hand_contact(hands, contacts, between_s, ground_m, step, *, scale_m_s: float, scale_m: float, rho: float):
+    """Hands in contact stand still on the ground: contact velocity and contact height of hands (T, 2, 3)."""
+    still = contact_velocity(hands, contacts, between_s, step, scale_m_s=scale_m_s)
+    return still + contact_height(hands, contacts, ground_m, step, scale_m=scale_m, rho=rho)
+
+
+def log_focal_prior(log_focal, *, scale: float):
+    """(log f - log f0)^2 / scale^2."""
+    return (log_focal**2).sum() / scale**2
 
 
 def shape_prior(betas, initial, *, scale: float):

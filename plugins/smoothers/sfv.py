@@ -6,32 +6,59 @@ import mrs
 
 
 class Sfv:
-    """Whole-clip optimisation: 2D evidence, smoothness in seconds, limits, one shape, ground and foot contact."""
+    """Whole-clip optimisation: 2D evidence, smoothness in seconds, limits, one shape, ground, contact and gravity."""
 
     name = "sfv"
 
     class Options:
+        space: str = mrs.option("pose", "What is turned: joint rotations (pose), the code of the lifter (latent) or of the "
+                                "shipped pose prior (prior), or the prior's code and departures from it (hybrid).",
+                                choices=("pose", "latent", "prior", "hybrid"))
         iterations: int = mrs.option(60, "Iterations of the first pass, without contacts.", min=1, max=1000)
         contact_iterations: int = mrs.option(30, "Iterations of the second pass, with contacts.", min=1, max=1000)
         acceleration_m_s2: float = mrs.option(25.0, "Accelerations beyond this and what the picture shows are smoothed.", min=0.1)
         pose_weight: float = mrs.option(1.0, "How strongly the lifted pose pulls.", min=0)
+        prior_weight: float = mrs.option(0.02, "How strongly the pose prior pulls.", min=0)
         contact_weight: float = mrs.option(4.0, "How strongly feet in contact stand still.", min=0)
         ground_weight: float = mrs.option(4.0, "How strongly contacts lie on one ground; 0 for stairs.", min=0)
+        ballistic_weight: float = mrs.option(1.0, "How strongly a body in flight falls as gravity says.", min=0)
+        height_m: float | None = mrs.option(None, "Standing height of the person in metres, where it is known.", min=0.5, max=2.6)
+        gravity_scale: bool = mrs.option(True, "Take the person's size from how fast they fall in flight.")
+        free_betas: bool = mrs.option(False, "Let the 2D evidence change the body's shape.")
+        free_focal: bool = mrs.option(False, "Let the 2D evidence change the focal length.")
+        mend_starts: bool = mrs.option(True, "Put wrong starts right: bodies turned round, mirrored, upside down.")
+        off: str = mrs.option("", "Names of terms to leave out, with commas between.")
         foot_lock: str = mrs.option("auto", "Pin feet that touch (auto), that may touch (always), only their height "
                                     "(ground), or not at all (never).", choices=("auto", "always", "ground", "never"))
         window_frames: int = mrs.option(300, "Frames optimised together.", min=60)
 
     def smooth(self, video, track, motion):
-        """Return the refined Motion in the world frame."""
-        from mrs.refine.sfv import Plan, Scales, refine
+        """Return the refined Motion in the world frame. Without a track only the terms that need no evidence act."""
+        from mrs.refine.sfv import Plan, refine
 
         o = self.options
-        scales = Scales(acceleration_m_s2=o.acceleration_m_s2, pose_weight=o.pose_weight,
-                        contact_weight=o.contact_weight, ground_weight=o.ground_weight)
         plan = Plan(iterations=o.iterations, contact_iterations=o.contact_iterations, window_frames=o.window_frames,
-                    foot_lock=o.foot_lock)
-        refined, report = refine(track, motion, scales, plan, device=self.device, progress=self.progress)
+                    foot_lock=o.foot_lock, space=o.space, mend_starts=o.mend_starts, gravity_scale=o.gravity_scale,
+                    free_betas=o.free_betas, free_focal=o.free_focal, height_m=o.height_m)
+        refined, report = refine(track, motion, self._scales(), plan, device=self.device, progress=self.progress,
+                                 prior=self._prior(), extra=getattr(self, "extra_terms", ()))
         return refined.with_history(stage="refine", **report)
+
+    def _scales(self):
+        from mrs.refine.solver import Scales
+        from mrs.refine.terms import TERMS
+
+        o = self.options
+        off = frozenset(name.strip() for name in o.off.split(",") if name.strip())
+        unknown = sorted(off - set(TERMS))
+        if unknown:
+            raise mrs.UsageError(f"Expected smoother.off to name terms out of {', '.join(TERMS)}, but got {', '.join(unknown)}.")
+        return Scales(acceleration_m_s2=o.acceleration_m_s2, pose_weight=o.pose_weight, prior_weight=o.prior_weight,
+                      contact_weight=o.contact_weight, ground_weight=o.ground_weight, ballistic_weight=o.ballistic_weight,
+                      off=off)
+
+    def _prior(self):
+        return None
 
 
 @mrs.hookimpl

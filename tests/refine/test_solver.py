@@ -118,22 +118,22 @@ def test_solving_lowers_the_objective(contacts):
     off = replace(at, root=at.root + double([0.0, 0.1, 0.1]))
     one = problem(off)
     before = sum(float(v) for v in one.terms(*zeros(off), one.betas0, off.turned, off.root).values())
-    assert sum(one.solve(40)[3].values()) < 0.2 * before
+    assert sum(one.solve(40).terms.values()) < 0.2 * before
 
 
 def test_solving_finds_the_place():
     """From a start 14 cm aside exact keypoints bring the root back within 1 cm, its distance included."""
     at, truth = window(np.arange(20) / 30, contacts=False)
-    _, root, _, _ = problem(replace(at, root=at.root + double([0.0, 0.1, 0.1]))).solve(40)
-    np.testing.assert_allclose(root, truth.root_pos_m, atol=0.01)
+    found = problem(replace(at, root=at.root + double([0.0, 0.1, 0.1]))).solve(40)
+    np.testing.assert_allclose(found.root, truth.root_pos_m, atol=0.01)
 
 
 def test_held_frames_are_held_back():
     """Evidence shifted by 5 px moves the held frames less than half as far as the free ones, and without a jump."""
     at, _ = window(np.arange(20) / 30, contacts=False, held=6)
-    _, root, _, last = problem(replace(at, observed=at.observed + 5)).solve(30)
-    away = (root - at.root).norm(dim=-1)
-    assert away[:6].max() < 0.5 * away[10:].min() and last["held"] > 0
+    found = problem(replace(at, observed=at.observed + 5)).solve(30)
+    away = (found.root - at.root).norm(dim=-1)
+    assert away[:6].max() < 0.5 * away[10:].min() and found.terms["held"] > 0
     assert (away[1:] - away[:-1]).abs().max() < 0.2 * away.max()
 
 
@@ -143,8 +143,8 @@ def test_free_betas_are_found():
     wrong = np.zeros(10)
     wrong[0] = -1.0
     one = problem(at, wrong)
-    _, _, betas, last = one.solve(60, free_betas=True)
+    found = one.solve(60, free_betas=True)
     before = sum(float(v) for v in one.terms(*zeros(at), one.betas0, at.turned, at.root).values())
-    assert sum(last.values()) < before
-    assert abs(BODY.stature_m(betas.numpy()) - BODY.stature_m(np.zeros(10))) < abs(
+    assert sum(found.terms.values()) < before
+    assert abs(BODY.stature_m(found.betas.numpy()) - BODY.stature_m(np.zeros(10))) < abs(
         BODY.stature_m(wrong) - BODY.stature_m(np.zeros(10)))
