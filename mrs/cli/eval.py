@@ -122,7 +122,7 @@ def labels(paths: list[str]) -> list[str]:
 @click.option("--data", "corpora", multiple=True, type=click.Path(path_type=Path), metavar="CORPUS", help="Corpus made by mrs data (repeatable).")
 @click.option("--seeds", default=3, show_default=True, type=click.IntRange(1), help="How many seeds, from 0 on.")
 @click.option("--pairs", default=40, show_default=True, type=click.IntRange(2), help="Pairs of every held-out label and seed.")
-@click.option("--beside", multiple=True, type=click.Path(path_type=Path), metavar="RUN", help="Another training to set beside it (repeatable).")
+@click.option("--beside", multiple=True, type=click.Path(path_type=Path), metavar="RUN", help="Another training, of any model, to set beside it (repeatable).")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def bds(run: Path | None, corpora: tuple[Path, ...], seeds: int, pairs: int, beside: tuple[Path, ...], as_json: bool):
     """Measure behaviour transfer: RUN's weights, or those that ship with mrs, on the held-out clips of --data.
@@ -138,7 +138,7 @@ def bds(run: Path | None, corpora: tuple[Path, ...], seeds: int, pairs: int, bes
     if not corpora:
         raise UsageError("Expected --data CORPUS, but there is none. Make one: mrs data bvh FOLDER -o CORPUS")
     loaded = weights.load(run)
-    others = [evaluate.of_weights(weights.load(path), path.name) for path in beside]
+    others = [evaluate.of_file(path) for path in beside]
     with tempfile.TemporaryDirectory() as cache:
         data = windows.build([corpus.load(path) for path in corpora], Path(cache))
         found = evaluate.evaluate(data, loaded, others, seeds=range(seeds), per_label=pairs,

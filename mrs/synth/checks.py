@@ -1,4 +1,4 @@
-"""The quick look at held-out transfer during a training; `mrs eval bds` measures thoroughly."""
+"""The quick look during a training at transfer of windows kept for validation; `mrs eval bds` measures on test clips."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class Check:
 
     def __init__(self, windows, seed: int, iterations: int = 700):
         self.classifier = classify.train(windows, seed, iterations)
-        self.pairs = pairs.make(windows, seed, 40)
+        self.pairs = pairs.make(windows, seed, 40, "val")
         real = self.classifier.logits(self.pairs.source[:, 1:]).argmax(-1)
         self.ceiling = balanced(real == self.pairs.source_label, self.pairs.source_label)
         rows = np.random.default_rng(seed)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -44,11 +45,17 @@ PLAUSIBLE = {
 
 @dataclass(frozen=True)
 class Method:
-    """A way to re-enact: features of pairs from (source, start, before), or their joints."""
+    """A way to re-enact pairs: their joints, and features where it has bodies; the rest is what else it can do.
+
+    `code` takes windows (n, WINDOW + 1, SIZE); `own` re-enacts windows with the frame before them from their own start,
+    as joints; `futures` draws from stretches, by name of the draw: postures (n, draws, frames, 69).
+    """
 
     name: str
-    reenact: Callable[[pairs.Pairs], np.ndarray] | None
+    reenact: Callable[[pairs.Pairs], tuple[Played, np.ndarray | None]]
     code: Callable[[np.ndarray], np.ndarray] | None = None
+    own: Callable[[np.ndarray], Played] | None = None
+    futures: Callable[[np.ndarray, int, int], dict[str, np.ndarray]] | None = None
 
 
 def of_weights(weights, name: str = "bds") -> Method:
@@ -57,7 +64,44 @@ def of_weights(weights, name: str = "bds") -> Method:
         with torch.no_grad():
             return weights.model.encode(torch.as_tensor(windows))[0].numpy()
 
-    return Method(name, lambda drawn: pairs.transferred(weights.model, drawn.source, *drawn.starts), code)
+    def reenact(drawn):
+        return _bodies(pairs.transferred(weights.model, drawn.source, *drawn.starts))
+
+    def own(held):
+        return Played.of(pairs.transferred(weights.model, held, held[:, 1], held[:, 0]))
+
+    def futures(stretch, frames, seed):
+        kinds = {name: "flow", f"{name}, flow without the start": "free", f"{name}, N(0, 1)": "prior"}
+        kinds = kinds if weights.flow is not None else {f"{name}, N(0, 1)": "prior"}
+        return {title: predict.drawn(weights, stretch[:, 1], stretch[:, 0], frames, seed, kind) for title, kind in kinds.items()}
+
+    return Method(name, reenact, code, own, futures)
+
+
+def of_rival(rival, name: str) -> Method:
+    """A model of joints, without bodies."""
+    def futures(stretch, frames, seed):
+        found = Played.of_joints(rival.futures(stretch, predict.DRAWS, frames, seed)).oriented_m()
+        return {name: found.reshape(len(stretch), predict.DRAWS, frames + 1, -1)[:, :, 1:]}
+
+    return Method(name, lambda drawn: (rival.transferred(drawn.source, drawn.target), None), rival.code,
+                  lambda held: rival.transferred(held, held), None if rival.kind == "cae" else futures)
+
+
+def of_file(path: Path) -> Method:
+    """What a training left in a folder, under the folder's name."""
+    from mrs import npz
+    from mrs.synth import rivals, weights
+
+    file = path / rivals.FILE if path.is_dir() else path
+    if npz.kind_of(file) == rivals.KIND:
+        return of_rival(rivals.load(file), path.name)
+    return of_weights(weights.load(file), path.name)
+
+
+def _bodies(values: np.ndarray) -> tuple[Played, np.ndarray]:
+    values = pinned(values)
+    return Played.of(values), values
 
 
 def pinned(values: np.ndarray) -> np.ndarray:
@@ -82,10 +126,7 @@ def compared(drawn: pairs.Pairs, source: Played, target: Played, methods: list[M
     out = {"real": (source, drawn.source[:, 1:]), "zero velocity": (measures.held(start, WINDOW + 1), None),
            "source copy": (source, drawn.source[:, 1:]), "displacement copy": (measures.displaced(source, start), None)}
     copied = networks.inertialised(*(torch.as_tensor(v) for v in (drawn.source, *drawn.starts)), 0.1).numpy()
-    for name, values in [("inertialised copy", copied), *((m.name, m.reenact(drawn)) for m in methods)]:
-        values = pinned(values)
-        out[name] = (Played.of(values), values)
-    return out
+    return out | {"inertialised copy": _bodies(copied)} | {m.name: m.reenact(drawn) for m in methods}
 
 
 def transfer_numbers(windows: Windows, methods: list[Method], seed: int, per_label: int, iterations: int) -> dict:
@@ -148,8 +189,7 @@ def leakage(windows: Windows, methods: list[Method], seed: int) -> dict[str, dic
     """Held-out R2 of probes from the code to postures and to displacements; beside it differences of frames, and chance."""
     rng = np.random.default_rng(seed)
     train = windows.take(windows.draw().rows(rng, PROBE_WINDOWS))[:, 1:]
-    rows, labels, _ = windows.every("test", stride=4)
-    test = windows.take(rows)[:, 1:]
+    test = windows.take(windows.every("test", stride=4)[0])[:, 1:]
     posed = [Played.of(values).posed_m[..., 1:, :].reshape(len(values), WINDOW + 1, -1) for values in (train, test)]
     codes = {m.name: [m.code(values) for values in (train, test)] for m in methods if m.code}
     codes["differences of frames"] = _components([np.diff(values[..., :145], axis=1).reshape(len(values), -1) for values in (train, test)])
@@ -174,18 +214,17 @@ def _components(values: list[np.ndarray], count: int = 64) -> list[np.ndarray]:
     return [(v - mean) @ vectors[:, -count:] for v in values]
 
 
-def prediction(windows: Windows, weights, seed: int, most: int) -> dict[str, dict[str, float]]:
-    """50 futures of 2 s from held-out starts, by the flow, by the flow that does not see the start, and by N(0, 1)."""
+def prediction(windows: Windows, methods: list[Method], seed: int, most: int) -> dict[str, dict[str, float]]:
+    """50 futures of 2 s from held-out starts: by the flow, by the flow that does not see the start, and by N(0, 1)."""
     stretch, labels = predict.segments(windows, most)
     true = predict.postures(stretch[:, 1:])
     start, true = true[:, 0], true[:, 1:]
     mean_motion, frames = predict.mean_motions(windows), true.shape[1]
     still = np.repeat(start[:, None], frames, 1)[:, None]
     out = {"zero velocity": predict.measure(np.repeat(still, 2, 1), true, start, labels, mean_motion)}
-    kinds = {"bds": "flow", "flow without the start": "free", "N(0, 1)": "prior"} if weights.flow is not None else {"N(0, 1)": "prior"}
-    for name, kind in kinds.items():
-        found = predict.drawn(weights, stretch[:, 1], stretch[:, 0], frames, seed, kind)
-        out[name] = predict.measure(found, true, start, labels, mean_motion)
+    for method in methods:
+        for name, found in (method.futures(stretch, frames, seed) if method.futures else {}).items():
+            out[name] = predict.measure(found, true, start, labels, mean_motion)
     return out
 
 
@@ -222,14 +261,17 @@ def _gaussian_nll(train: np.ndarray, test: np.ndarray) -> np.ndarray:
     return 0.5 * (square + np.linalg.slogdet(cov)[1] + train.shape[1] * np.log(2 * np.pi))
 
 
-def reconstruction(windows: Windows, weights) -> dict[str, dict[str, float]]:
+def reconstruction(windows: Windows, methods: list[Method]) -> dict[str, dict[str, float]]:
     """Self re-enactment of held-out windows from their own start: ADE and FDE, by flattened posture and by joint."""
     rows, labels, _ = windows.every("test", stride=4)
     held = windows.take(rows)
-    own = pairs.transferred(weights.model, held, held[:, 1], held[:, 0])
-    true, found = predict.postures(held[:, 1:])[:, 1:], predict.postures(own)[:, 1:]
-    still = np.repeat(predict.postures(held[:, 1:])[:, :1], WINDOW, 1)
-    return {name: _errors(values, true, labels) for name, values in (("zero velocity", still), ("bds", found))}
+    true = predict.postures(held[:, 1:])
+    out = {"zero velocity": np.repeat(true[:, :1], WINDOW + 1, 1)}
+    for method in methods:
+        if method.own:
+            found = method.own(held).oriented_m()
+            out[method.name] = found.reshape(*found.shape[:2], -1)
+    return {name: _errors(values[:, 1:], true[:, 1:], labels) for name, values in out.items()}
 
 
 def _errors(found, true, labels) -> dict[str, float]:
@@ -251,7 +293,7 @@ def evaluate(windows: Windows, weights, others: list[Method] = (), *, seeds=(0, 
         tell(f"seed {seed}: probes")
         runs["leakage"].append(leakage(windows, methods, seed))
         tell(f"seed {seed}: prediction")
-        runs["prediction"].append(prediction(windows, weights, seed, starts))
+        runs["prediction"].append(prediction(windows, methods, seed, starts))
         if weights.flow is not None:
             runs["flow"].append({"flow": likelihood(windows, weights, seed)})
     out = {part: _means(found) for part, found in runs.items() if found}
@@ -259,7 +301,7 @@ def evaluate(windows: Windows, weights, others: list[Method] = (), *, seeds=(0, 
         right = [run[way]["_right"] for run in runs["transfer"]]
         for number, name in enumerate(("source", "target")):
             row[name][1] = _bootstrap(np.concatenate([r[number] for r in right]), np.concatenate([r[2] for r in right]))
-    out["reconstruction"] = _means([reconstruction(windows, weights)])
+    out["reconstruction"] = _means([reconstruction(windows, methods)])
     held = sorted({p.label for p in windows.of("test", plain=True)})
     return {"labels": held, "left_out": sorted({p.label for p in windows.pieces} - set(held)), "seeds": list(seeds),
             "per_label": per_label, "chance": 1 / len(windows.labels), **out}

@@ -7,8 +7,8 @@ import torch
 
 from mrs.body import load_body
 from mrs.body.torch_body import sixd_to_matrix
-from mrs.synth.features import HEIGHT, JOINTS, RATE_HZ, SPEED, TILT
 from mrs.skeletons import SMPL_PARENTS
+from mrs.synth.features import HEIGHT, JOINTS, RATE_HZ, SPEED, TILT
 from mrs.world.ground import SOLES
 
 

@@ -8,9 +8,11 @@ import numpy as np
 import torch
 
 from mrs.body import load_body
+from mrs.motion import Motion
 from mrs.skeletons import SMPL_PARENTS
 from mrs.synth.features import CONTACT, RATE_HZ, SPEED
 from mrs.synth.kinematics import Skeleton
+from mrs.world.ground import sole_points
 
 LOW_M = 0.05
 
@@ -35,6 +37,24 @@ class Played:
                 joints.append(both[0].numpy())
                 soles.append(both[1].numpy())
         return cls(np.concatenate(joints), np.concatenate(soles), windows[..., SPEED], windows[..., CONTACT])
+
+    @classmethod
+    def of_joints(cls, world_m: np.ndarray) -> Played:
+        """Joints (n, T, 24, 3) in the world to what is measured; soles are put below ankles and toes as on a standing body.
+
+        The heading is that of hips and shoulders. There are no contacts.
+        """
+        across = world_m[..., [1, 16], :] - world_m[..., [2, 17], :]
+        across = across.sum(-2)
+        yaw = np.unwrap(np.arctan2(-across[..., 2], across[..., 0]), axis=1)
+        root = world_m[..., 0, :] * [1, 0, 1]
+        joints = _turned(world_m - root[..., None, :], np.cos(yaw), -np.sin(yaw))
+        steps = _turned(np.diff(root, axis=1)[:, :, None], np.cos(yaw[:, :-1]), -np.sin(yaw[:, :-1]))[..., 0, :]
+        speed = np.concatenate([steps[..., [0, 2]], np.diff(yaw, axis=1)[..., None]], -1) * RATE_HZ
+        speed = np.concatenate([speed[:, :1], speed], 1)
+        standing, feet = Motion.standing(np.zeros(1)), [7, 10, 8, 11]
+        soles = joints[..., feet, :] + (sole_points(standing)[0] - standing.joints_m[0, feet])
+        return cls(joints.astype(np.float32), soles.astype(np.float32), speed.astype(np.float32), np.zeros((*yaw.shape, 4), np.float32))
 
     def later(self, first: int) -> Played:
         """The windows without their first frames."""

@@ -9,7 +9,7 @@ from torch import nn
 from mrs.synth.checks import ridge_r2
 from mrs.synth.classify import Sequence
 
-__all__ = ["mlp_r2", "real_or_fake", "ridge_r2", "frechet"]
+__all__ = ["frechet", "mlp_r2", "real_or_fake", "ridge_r2"]
 
 
 def mlp_r2(train_x, train_y, test_x, test_y, seed: int, iterations: int = 400) -> float:

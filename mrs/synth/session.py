@@ -68,8 +68,8 @@ def _trained(out, recipe, data, device, flow_only, resume, shown, tell):
 
 
 def _checkable(data) -> bool:
-    """Whether two labels have held-out windows, so that transfer can be looked at while training."""
-    return len({p.label for p in data.of("test", plain=True)}) > 1
+    """Whether two labels have windows for validation, so that transfer can be looked at while training."""
+    return len({p.label for p in data.of("val", plain=True)}) > 1
 
 
 def _flow(out, recipe, data, model, resume, shown, tell):

@@ -12,10 +12,11 @@ RATES = ("source", "target", "real_fake")
 def text(found: dict) -> str:
     """Return every table of :func:`mrs.synth.evaluate.evaluate`."""
     ceiling = found["transfer"]["real"]["source"][0]
-    lines = [f"Held-out labels: {', '.join(found['labels'])}. Trained on but too short to hold out: "
-             f"{', '.join(found['left_out']) or 'none'}.",
-             f"Seeds {', '.join(map(str, found['seeds']))}; {found['per_label']} pairs a label and seed; real windows are read "
-             f"rightly at {ceiling:.3f} (the ceiling), chance is {found['chance']:.3f}. Mean ± half of the 95 % interval.", ""]
+    held, short = ", ".join(found["labels"]), ", ".join(found["left_out"]) or "none"
+    seeds = ", ".join(map(str, found["seeds"]))
+    lines = [f"Held-out labels: {held}. Trained on but too short to hold out: {short}.", "",
+             (f"Seeds {seeds}; {found['per_label']} pairs a label and seed; real windows are read rightly at {ceiling:.3f} "
+              f"(the ceiling), chance is {found['chance']:.3f}. Mean ± half of the 95 % interval."), ""]
     lines += _table("Transfer to a start of another label", found["transfer"], {k: v[0] for k, v in TRANSFER.items()})
     lines += [f"- {title}: {what}" for title, what in TRANSFER.values() if title != "p90"] + [""]
     lines += _table("Is it real?", found["transfer"], {k: v[0] for k, v in PLAUSIBLE.items()})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +17,9 @@ from mrs.synth.corpus import Corpus
 
 SPEEDS = (1.0, 0.88, 1.12)
 WINDOW = 36
-VERSION = 2
+VERSION = 3
 TURN_RAD_S = 14.0
+HELD_SHARE, HELD_S = 0.07, 1.5
 
 
 @dataclass(frozen=True)
@@ -109,20 +111,45 @@ def build(corpora: list[Corpus], folder: Path, speeds: tuple[float, ...] = SPEED
             return Windows(np.load(folder / "windows.npy", mmap_mode="r"), [Piece(**p) for p in stored["pieces"]])
     blocks, pieces, first = [], [], 0
     for corpus in corpora:
+        cuts = validation(corpus)
         for number, clip in enumerate(corpus.clips):
             motion = corpus.motion(number)
-            for variant, values in enumerate(_variants(motion, speeds if clip.split == "train" else (1.0,))):
-                if clip.split != "train" and variant:
-                    continue
-                pieces += [Piece(first + a, b - a, clip.label, clip.split, clip.name, variant) for a, b in stretches(values)]
-                blocks.append(values.astype(np.float32))
-                first += len(values)
+            for split, part in _parts(motion, clip, cuts.get(number)):
+                for variant, values in enumerate(_variants(part, speeds) if split == "train" else [features.to_features(part)]):
+                    pieces += [Piece(first + a, b - a, clip.label, split, clip.name, variant) for a, b in stretches(values)]
+                    blocks.append(values.astype(np.float32))
+                    first += len(values)
     folder.mkdir(parents=True, exist_ok=True)
     with atomic_path(folder / "windows.npy") as temporary, open(temporary, "wb") as file:
         np.save(file, np.concatenate(blocks))
     with atomic_path(index) as temporary:
         temporary.write_text(json.dumps({"key": key, "pieces": [vars(p) for p in pieces]}))
     return Windows(np.load(folder / "windows.npy", mmap_mode="r"), pieces)
+
+
+def validation(corpus: Corpus) -> dict[int, int]:
+    """Where training clips are cut, by number: what comes after is neither trained on nor tested on, but says when to stop.
+
+    The last third of a label's longest clips, until HELD_SHARE of its training time; never a clip of which there are copies.
+    """
+    out = {}
+    for label in corpus.labels:
+        rows = [n for n, c in enumerate(corpus.clips) if c.label == label and c.split == "train"]
+        groups = [corpus.clips[n].group for n in rows]
+        left = HELD_SHARE * sum(corpus.clips[n].frames for n in rows)
+        for number in sorted(rows, key=lambda n: -corpus.clips[n].frames):
+            clip = corpus.clips[number]
+            most = clip.frames // 3
+            if left <= 0 or most < HELD_S * features.RATE_HZ or groups.count(clip.group) > 1:
+                continue
+            held = int(min(most, max(left, HELD_S * features.RATE_HZ)))
+            out[number], left = clip.frames - held, left - held
+    return out
+
+
+def _parts(motion, clip, cut: int | None):
+    """The clip with its split, or its two parts where it is cut for validation."""
+    return [(clip.split, motion)] if cut is None else [("train", motion.part(0, cut)), ("val", motion.part(cut))]
 
 
 def stretches(values: np.ndarray) -> list[tuple[int, int]]:
@@ -132,7 +159,7 @@ def stretches(values: np.ndarray) -> list[tuple[int, int]]:
     """
     jumps = np.flatnonzero(np.abs(values[:, features.SPEED][:, 2]) > TURN_RAD_S)
     edges = np.r_[0, jumps, len(values)]
-    found = [(int(a) + (a in jumps), int(b)) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    found = [(a + (a in jumps), b) for a, b in pairwise(edges.tolist())]
     return [(a, b) for a, b in found if b - a > 2] or [(0, min(2, len(values)))]
 
 

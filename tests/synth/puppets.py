@@ -43,9 +43,9 @@ def turned(motion, angle_rad: float, axis=(0, 1.0, 0), shift=(0, 0, 0)):
     return _rigid(motion, turn, np.asarray(shift, float))
 
 
-def make(folder, seconds: float = 3.0, clips: int = 4):
+def make(folder, seconds: float = 5.0, clips: int = 4):
     """Write a small corpus: `clips` of each label, the last held out."""
-    motions, facts, first = [], [], 0
+    motions, facts = [], []
     for label in LABELS:
         for number in range(clips):
             motion = puppet(label, seconds, phase=0.7 * number)

@@ -38,9 +38,9 @@ def test_resume_is_exact(data, tmp_path):
 
 
 def test_loss_falls(data):
-    """Sixty iterations on three puppets halve the plan's error."""
-    made = recipe.make({**puppets.SMALL, "iterations": 60, "lr": 5e-3, "critic_weight": 0})
-    found = losses(train.Trainer(made, data), 60)
+    """A hundred iterations on three puppets halve the plan's error."""
+    made = recipe.make({**puppets.SMALL, "iterations": 100, "lr": 5e-3, "critic_weight": 0})
+    found = losses(train.Trainer(made, data), 100)
     assert np.mean([n["plan"] for n in found[-5:]]) < 0.5 * np.mean([n["plan"] for n in found[:5]])
 
 
