@@ -11,7 +11,7 @@ VERBS = {
     "tracker": "who is who over time",
     "lifter": "from a track to a body in 3D, in the camera's frame",
     "smoother": "the whole clip made right, in the world's frame",
-    "synthesizer": "another body carries the behaviour on ([behaviour transfer](bds.md))",
+    "synthesizer": "another body carries the behaviour on ([behaviour transfer](behaviour.md))",
     "renderer": "pictures of the motion",
     "exporter": "files for other programs",
     "importer": "motion from other programs",

@@ -77,3 +77,34 @@ deepmimic = _kind("deepmimic", "Make a corpus from DeepMimic files (.txt, .json)
 amass = _kind("amass", "Make a corpus from AMASS files (.npz); the folder below DIR is the label.")
 runs = _kind("runs", "Make a corpus from run folders of mrs: every persons/*/motion.npz.")
 any_ = _kind("any", "Make one corpus from folders of any of these kinds.")
+
+
+@command.group("h36m")
+def h36m():
+    """Prepare Human3.6M, for those who have it: extract, then process, then annotate."""
+
+
+def _h36m_kind(name: str, text: str, tell):
+    """One step; `tell` says what came of it."""
+
+    @h36m.command(name, help=text)
+    @click.argument("folder", type=PATH, metavar="DIR")
+    @click.option("--subjects", default="all", show_default=True, help="Such as S1,S5.")
+    def step(folder, subjects):
+        from mrs.errors import InputError, UsageError
+        from mrs.formats import h36m as prepare
+
+        chosen = prepare.SUBJECTS if subjects == "all" else tuple(subjects.split(","))
+        unknown = [s for s in chosen if s not in prepare.SUBJECTS]
+        if unknown:
+            raise UsageError(f"Expected subjects of {', '.join(prepare.SUBJECTS)}, but got '{unknown[0]}'.")
+        if not folder.is_dir():
+            raise InputError(f"Expected the folder of Human3.6M at {folder}, but there is none.")
+        click.echo(tell(getattr(prepare, name)(folder, chosen, lambda line: click.echo(line, err=True))))
+
+    return step
+
+
+h36m_extract = _h36m_kind("extract", "Unpack DIR/archives/*.tgz to DIR/extracted.", lambda found: "\n".join(map(str, found)))
+h36m_process = _h36m_kind("process", "Write every frame that has a pose as JPEG below DIR/processed/all.", lambda n: f"{n} pictures")
+h36m_annotate = _h36m_kind("annotate", "Write DIR/processed/all/annot_export.h5 from the poses: 2D and 3D joints, cameras, ids.", str)

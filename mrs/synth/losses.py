@@ -22,19 +22,20 @@ def reach_weights() -> torch.Tensor:
     return torch.as_tensor(weights, dtype=torch.float32)
 
 
-def state_error(x, target, weights, share, energy: float) -> torch.Tensor:
+def state_error(x, target, weights, share, energy: float, place: float = 1.0) -> torch.Tensor:
     """How far x (B, T, SIZE) is from the target, in metres squared, `share` (T,) weighing the frames.
 
-    The mean of sum_d (w_d (x_d - t_d))^2, plus 10 times the same of differences of frames, plus 10 times that of differences
-    of these (but for velocities, which are differences already), plus `energy` times the difference of the root mean squares of changes within the window, by feature: motion
-    must not be damped.
+    The mean of `place` sum_d (w_d (x_d - t_d))^2, plus 10 times the same of differences of frames, plus 10 times that of
+    differences of these (but for velocities, which are differences already and always count fully), plus `energy` times the
+    difference of the root mean squares of changes within the window, by feature: motion must not be damped.
     """
     x, target = x[..., STATE] * weights, target[..., STATE] * weights
     difference = x - target
     first = (difference[:, 1:] - difference[:, :-1])[..., :POSE_SIZE]
     second = first[:, 1:] - first[:, :-1]
-    rows = [(values.square().sum(-1) * share[-values.shape[1] :]).mean() for values in (difference, first, second)]
-    total = rows[0] + 10 * rows[1] + 10 * rows[2]
+    posture, speed = difference[..., :POSE_SIZE], difference[..., POSE_SIZE:]
+    rows = [(values.square().sum(-1) * share[-values.shape[1] :]).mean() for values in (posture, speed, first, second)]
+    total = place * rows[0] + rows[1] + 10 * rows[2] + 10 * rows[3]
     if energy <= 0:
         return total
     moves, wanted = ((v[:, 1:] - v[:, :-1])[..., :POSE_SIZE] for v in (x, target))

@@ -18,6 +18,7 @@ from mrs.synth.features import CONTACT, POSE_SIZE, RATE_HZ, SIZE, STATE, STATE_S
 AHEAD = 3
 CHUNK = 4
 WAVES = 22
+POSTURE = 69
 
 
 @dataclass(frozen=True)
@@ -184,10 +185,10 @@ class PostureProbe(nn.Module):
     def __init__(self, shape: Shape):
         super().__init__()
         self.net = nn.Sequential(nn.Linear(shape.latent + 8, 256), nn.GELU(), nn.Linear(256, 256), nn.GELU(),
-                                 nn.Linear(256, POSE_SIZE))
+                                 nn.Linear(256, POSTURE))
 
     def forward(self, z: torch.Tensor, share: torch.Tensor) -> torch.Tensor:
-        """z (B, latent) and times (B,) as a share of the window to standardised postures."""
+        """z (B, latent) and times (B,) as a share of the window to postures (B, POSTURE): joints about the pelvis, in the heading."""
         waves = torch.cat([f(share[:, None] * k * np.pi) for k in (1, 2, 3, 4) for f in (torch.sin, torch.cos)], -1)
         return self.net(torch.cat([z, waves], -1))
 

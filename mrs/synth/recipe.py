@@ -28,6 +28,8 @@ class Recipe:
     own_start: float = 0.2
     near_start: float = 0.3
     plan_weight: float = 1.0
+    plan_place: float = 1.0
+    roll_place: float = 1.0
     roll_weight: float = 1.0
     early_share: float = 0.3
     energy_weight: float = 0.5

@@ -15,7 +15,7 @@ import torch
 from mrs.errors import InputError
 from mrs.npz import atomic_path
 from mrs.synth import losses, networks
-from mrs.synth.features import CONTACT, POSE, RATE_HZ
+from mrs.synth.features import CONTACT, RATE_HZ
 from mrs.synth.kinematics import Skeleton, steps_m
 from mrs.synth.recipe import Recipe
 from mrs.synth.windows import WINDOW, Windows
@@ -38,6 +38,9 @@ class Trainer:
         self.draw = windows.draw()
         self.skeleton = Skeleton(device)
         self.weights = losses.reach_weights().to(device)
+        seen = self.skeleton.joints(torch.as_tensor(windows.take(self.draw.rows(np.random.default_rng(0), 4000))[:, 1]).to(device))
+        seen = (seen[:, 1:] - seen[:, :1]).flatten(1)
+        self.posture_mean, self.posture_m = seen.mean(0), float((seen - seen.mean(0)).square().mean().sqrt())
         self.optimisers = {
             "model": torch.optim.Adam(self.model.parameters(), lr=recipe.lr),
             "probe": torch.optim.Adam(self.probe.parameters(), lr=1e-3),
@@ -98,8 +101,8 @@ class Trainer:
         joints, soles = self.skeleton.joints(rolled[:half], soles=True)
         touching = torch.minimum(target[:half, 1:, CONTACT], target[:half, :-1, CONTACT]) * (self.share[1:, None] >= 1)
         terms = {
-            "plan": r.plan_weight * losses.state_error(plan, target, w, torch.ones_like(self.share), r.energy_weight),
-            "roll": r.roll_weight * losses.state_error(rolled, blended, w, self.share, r.energy_weight),
+            "plan": r.plan_weight * losses.state_error(plan, target, w, torch.ones_like(self.share), r.energy_weight, r.plan_place),
+            "roll": r.roll_weight * losses.state_error(rolled, blended, w, self.share, r.energy_weight, r.roll_place),
             "joints": r.joint_weight * losses.joint_error(joints, goal, self.share),
             "slide": r.slide_weight * losses.slide_error(steps_m(soles, rolled[:half]), touching),
             "contact": r.contact_weight * (losses.contact_error(plan, target) + losses.contact_error(rolled[:, 1:], target[:, 1:])),
@@ -117,8 +120,10 @@ class Trainer:
     def _probe_error(self, mu, target) -> torch.Tensor:
         """Error of the probe at a random time each, where saying the mean would be 1."""
         at = torch.as_tensor(self.rng.integers(0, target.shape[1], len(target))).to(self.device)
-        posture = self.model.normalised(target[torch.arange(len(target)), at])[:, POSE]
-        return (self.probe(mu, at.float() / WINDOW) - posture.detach()).square().mean()
+        with torch.no_grad():
+            joints = self.skeleton.joints(target[torch.arange(len(target)), at])
+            posture = ((joints[:, 1:] - joints[:, :1]).flatten(1) - self.posture_mean) / self.posture_m
+        return (self.probe(mu, at.float() / WINDOW) - posture).square().mean()
 
     def _train_probe(self, mu, target) -> float:
         error = torch.zeros(())
