@@ -123,8 +123,9 @@ def labels(paths: list[str]) -> list[str]:
 @click.option("--seeds", default=3, show_default=True, type=click.IntRange(1), help="How many seeds, from 0 on.")
 @click.option("--pairs", default=40, show_default=True, type=click.IntRange(2), help="Pairs of every held-out label and seed.")
 @click.option("--beside", multiple=True, type=click.Path(path_type=Path), metavar="RUN", help="Another training, of any model, to set beside it (repeatable).")
+@click.option("--quick", is_flag=True, help="Classifiers, probes and draws of a tenth of the length: to see that it runs.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def bds(run: Path | None, corpora: tuple[Path, ...], seeds: int, pairs: int, beside: tuple[Path, ...], as_json: bool):
+def bds(run: Path | None, corpora: tuple[Path, ...], seeds: int, pairs: int, beside: tuple[Path, ...], quick: bool, as_json: bool):
     """Measure behaviour transfer: RUN's weights, or those that ship with mrs, on the held-out clips of --data.
 
     Prints tables of transfer, plausibility, leakage, prediction and likelihood, with copies and real motion beside the
@@ -141,7 +142,7 @@ def bds(run: Path | None, corpora: tuple[Path, ...], seeds: int, pairs: int, bes
     others = [evaluate.of_file(path) for path in beside]
     with tempfile.TemporaryDirectory() as cache:
         data = windows.build([corpus.load(path) for path in corpora], Path(cache))
-        found = evaluate.evaluate(data, loaded, others, seeds=range(seeds), per_label=pairs,
+        found = evaluate.evaluate(data, loaded, others, seeds=range(seeds), per_label=pairs, quick=quick,
                                   tell=lambda text: click.echo(text, err=True))
     rows = tables.verdicts(found)
     if as_json:

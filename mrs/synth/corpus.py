@@ -19,7 +19,7 @@ INDEX = "index.json"
 TEST_SHARE = 0.18
 SPLIT_IN_TIME = 0.6
 SHORTEST_S = 1.4
-SAME_M = 0.02
+SAME = 0.15
 DEEPMIMIC = re.compile(r"^(?:sie_)?humanoid3d_(?:long_)?(.*?)(?:_(?:forward|left|right|a))?\d*$")
 SAME_LABELS = {"walk": "walking", "run": "running", "jump": "jumping", "zombie": "zombie_walk", "dance_spin": "dance"}
 
@@ -184,7 +184,10 @@ def write(out: Path, motions: list[Motion], clips: list[Clip]) -> Corpus:
 
 
 def groups(motions: list[Motion]) -> list[int]:
-    """Number takes: clips of one length that are the same motion, or mirrored, are one take."""
+    """Number takes: clips of one length that are the same motion, or mirrored, are one take.
+
+    Same is what differs by less than SAME, on the mean over time, in that number of the joints' 6D that differs most.
+    """
     from mrs.synth.features import mirrored, to_features
 
     by_length: dict[int, list[int]] = {}
@@ -196,7 +199,7 @@ def groups(motions: list[Motion]) -> list[int]:
                 if row not in seen:
                     seen[row] = to_features(motions[row])[:, 7:145]
             flipped = mirrored(np.pad(seen[number], ((0, 0), (7, 7))))[:, 7:145]
-            if min(np.abs(seen[other] - seen[number]).mean(), np.abs(seen[other] - flipped).mean()) < SAME_M:
+            if min(np.abs(seen[other] - own).mean(0).max() for own in (seen[number], flipped)) < SAME:
                 out[number] = out[other]
                 break
         by_length[len(motion)].append(number)

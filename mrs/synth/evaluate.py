@@ -44,6 +44,19 @@ PLAUSIBLE = {
 
 
 @dataclass(frozen=True)
+class Effort:
+    """Iterations of what judges, and from how many starts futures are drawn."""
+
+    classifier: int = 700
+    real_or_fake: int = 300
+    probe: int = 400
+    starts: int = 100
+
+
+QUICK = Effort(60, 30, 50, 4)
+
+
+@dataclass(frozen=True)
 class Method:
     """A way to re-enact pairs: their joints, and features where it has bodies; the rest is what else it can do.
 
@@ -129,11 +142,11 @@ def compared(drawn: pairs.Pairs, source: Played, target: Played, methods: list[M
     return out | {"inertialised copy": _bodies(copied)} | {m.name: m.reenact(drawn) for m in methods}
 
 
-def transfer_numbers(windows: Windows, methods: list[Method], seed: int, per_label: int, iterations: int) -> dict:
+def transfer_numbers(windows: Windows, methods: list[Method], seed: int, per_label: int, effort: Effort) -> dict:
     """Every measure of transfer for one seed: {way: {measure: number}}, with `_right` for bootstraps."""
     drawn = pairs.make(windows, seed, per_label)
     source, target = Played.of(drawn.source[:, 1:]), Played.of(drawn.target)
-    classifier, out = classify.train(windows, seed, iterations), {}
+    classifier, out = classify.train(windows, seed, effort.classifier), {}
     step = float(np.median(measures.step_sizes(source)))
     code = methods[0].code
     for name, (found, values) in compared(drawn, source, target, methods).items():
@@ -141,7 +154,7 @@ def transfer_numbers(windows: Windows, methods: list[Method], seed: int, per_lab
         row = {"source": balanced(right == drawn.source_label, drawn.source_label),
                "target": balanced(right == drawn.target_label, drawn.source_label),
                "_right": (right == drawn.source_label, right == drawn.target_label, drawn.source_label)}
-        row |= _continuity(found, target, step) | _plausible(found, source, drawn, classifier, name, seed)
+        row |= _continuity(found, target, step) | _plausible(found, source, drawn, classifier, name, seed, effort)
         if values is not None:
             row |= _kept(code(drawn.source[:, 1:]), code(values.astype(np.float32)), drawn.source_label, seed)
         out[name] = row
@@ -160,14 +173,14 @@ def _own_steps(target: Played, step: float) -> list[float]:
     return [found[name] for name in ("first_p50", "first_p90", "jump_p50", "jump_p90")]
 
 
-def _plausible(found: Played, source: Played, drawn, classifier, name: str, seed: int) -> dict[str, float]:
+def _plausible(found: Played, source: Played, drawn, classifier, name: str, seed: int, effort: Effort) -> dict[str, float]:
     fake, real = (np.concatenate([v.posed_m[:, 1:].reshape(len(v.joints), WINDOW, -1), v.velocities(), v.bones_m()[:, 1:]], -1) for v in (found, source))
     clips = drawn.source_clip
     if name == "real":
         half = np.arange(len(real)) % 2 == 0
-        judged = probes.real_or_fake(real[half], real[~half], clips[half], clips[~half], seed)
+        judged = probes.real_or_fake(real[half], real[~half], clips[half], clips[~half], seed, effort.real_or_fake)
     else:
-        judged = probes.real_or_fake(real, fake, clips, clips, seed)
+        judged = probes.real_or_fake(real, fake, clips, clips, seed, effort.real_or_fake)
     own, made = measures.mean_speed(source), measures.mean_speed(found)
     return {"real_fake": judged, "frechet": probes.frechet(classifier.vectors(found), classifier.vectors(source)),
             "speed": float(made.mean() / own.mean()),
@@ -185,7 +198,7 @@ def _kept(codes: np.ndarray, again: np.ndarray, labels: np.ndarray, seed: int) -
     return {"consistency": float(own / max(np.linalg.norm(codes - codes[other], axis=-1).mean(), 1e-9)), "rank": float(np.median(rank))}
 
 
-def leakage(windows: Windows, methods: list[Method], seed: int) -> dict[str, dict[str, float]]:
+def leakage(windows: Windows, methods: list[Method], seed: int, effort: Effort) -> dict[str, dict[str, float]]:
     """Held-out R2 of probes from the code to postures and to displacements; beside it differences of frames, and chance."""
     rng = np.random.default_rng(seed)
     train = windows.take(windows.draw().rows(rng, PROBE_WINDOWS))[:, 1:]
@@ -200,7 +213,7 @@ def leakage(windows: Windows, methods: list[Method], seed: int) -> dict[str, dic
         row = {}
         for frame in PROBE_FRAMES:
             row[f"ridge_{frame}"] = probes.ridge_r2(a, posed[0][:, frame], b, posed[1][:, frame])
-            row[f"mlp_{frame}"] = probes.mlp_r2(a, posed[0][:, frame], b, posed[1][:, frame], seed)
+            row[f"mlp_{frame}"] = probes.mlp_r2(a, posed[0][:, frame], b, posed[1][:, frame], seed, effort.probe)
         moved = [v[:, -1] - v[:, 0] for v in posed]
         row["moved"] = probes.ridge_r2(a, moved[0], b, moved[1])
         out[name] = row
@@ -283,17 +296,18 @@ def _errors(found, true, labels) -> dict[str, float]:
     return {"ADE": mean(flat.mean(1)), "FDE": mean(flat[:, -1]), "ADE_joint": mean(joints.mean(1)), "FDE_joint": mean(joints[:, -1])}
 
 
-def evaluate(windows: Windows, weights, others: list[Method] = (), *, seeds=(0, 1, 2), per_label: int = 40, starts: int = 100,
-             iterations: int = 700, tell: Callable[[str], None] = lambda text: None) -> dict:
+def evaluate(windows: Windows, weights, others: list[Method] = (), *, seeds=(0, 1, 2), per_label: int = 40, quick: bool = False,
+             tell: Callable[[str], None] = lambda text: None) -> dict:
     """Everything, as plain numbers: {part: {way: {measure: [mean, half-width of the 95 % interval]}}}."""
+    effort = QUICK if quick else Effort()
     methods, runs = [of_weights(weights), *others], {"transfer": [], "leakage": [], "prediction": [], "flow": []}
     for seed in seeds:
         tell(f"seed {seed}: transfer")
-        runs["transfer"].append(transfer_numbers(windows, methods, seed, per_label, iterations))
+        runs["transfer"].append(transfer_numbers(windows, methods, seed, per_label, effort))
         tell(f"seed {seed}: probes")
-        runs["leakage"].append(leakage(windows, methods, seed))
+        runs["leakage"].append(leakage(windows, methods, seed, effort))
         tell(f"seed {seed}: prediction")
-        runs["prediction"].append(prediction(windows, methods, seed, starts))
+        runs["prediction"].append(prediction(windows, methods, seed, effort.starts))
         if weights.flow is not None:
             runs["flow"].append({"flow": likelihood(windows, weights, seed)})
     out = {part: _means(found) for part, found in runs.items() if found}

@@ -22,6 +22,7 @@ from mrs.synth.windows import WINDOW, Windows
 
 FORMAT = "mrs-bds-2"
 CHECKPOINT = "checkpoint.pt"
+TOLERANCE = 0.05
 
 
 class Trainer:
@@ -197,9 +198,10 @@ def load(path: Path) -> dict:
 
 def run(trainer: Trainer, folder: Path, check: Callable[[Trainer], dict[str, float]] | None,
         tell: Callable[[dict], None], stop_at: int | None = None) -> None:
-    """Train until the recipe's end, or until `check`'s "score" has not risen for `patience` checks.
+    """Train until the recipe's end, or until `check`'s "score" has been TOLERANCE below its best for `patience` checks.
 
-    `tell` gets a dict of numbers every 50 iterations. A checkpoint is written at every check and at the end.
+    `tell` gets a dict of numbers every 50 iterations. A checkpoint is written at every check and at the end;
+    best.pt is the last one within TOLERANCE of the best score, since late ones move more smoothly.
     """
     recipe, sums, started, last = trainer.recipe, {}, time.monotonic(), trainer.iteration
     end = min(recipe.iterations, stop_at or recipe.iterations)
@@ -213,8 +215,9 @@ def run(trainer: Trainer, folder: Path, check: Callable[[Trainer], dict[str, flo
             sums, started, last = {}, time.monotonic(), trainer.iteration
         if trainer.iteration % recipe.check_every == 0 and check is not None:
             found = check(trainer)
-            better = trainer.best is None or found["score"] > trainer.best
-            trainer.best, trainer.since_best = (found["score"], 0) if better else (trainer.best, trainer.since_best + 1)
+            better = trainer.best is None or found["score"] > trainer.best - TOLERANCE
+            trainer.best = found["score"] if trainer.best is None else max(trainer.best, found["score"])
+            trainer.since_best = 0 if better else trainer.since_best + 1
             if better:
                 save(folder / "best.pt", trainer.state())
             save(folder / CHECKPOINT, trainer.state())
