@@ -45,9 +45,7 @@ def _start(target: str, registry, at_s: float | None, moving: bool):
     from mrs.synth import transfer
 
     if target == "standing":
-        import numpy as np
-
-        return transfer.start_of(transfer.standing(np.zeros(1)), where="standing")
+        return transfer.start_of(transfer.standing(), where="standing")
     return transfer.start_of(read_motion(target, registry), at_s, moving, target)
 
 

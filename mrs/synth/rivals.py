@@ -39,6 +39,11 @@ class Settings:
     flow_iterations: int = 1000
     seed: int = 0
 
+    @property
+    def flow_length(self) -> int:
+        """Iterations of the flow: never more than those before it."""
+        return min(self.flow_iterations, self.iterations)
+
 
 def postures(windows: np.ndarray) -> np.ndarray:
     """Features (n, T, features.SIZE) to joints (n, T, SIZE) in the world, all from one place and heading."""
@@ -168,7 +173,7 @@ class Trainer:
         c, s = self.constants, self.settings
         flow = bds2021.PublishedFlow(s.hidden, c)
         optimiser = torch.optim.Adam(flow.parameters(), lr=max(c.flow_lr_a_sample * s.batch, s.lr / 10), betas=(0.5, 0.9))
-        for at in range(s.flow_iterations):
+        for at in range(s.flow_length):
             with torch.no_grad():
                 mu, logstd = self.rival.model.encode(self.batch()[:, 1:])
                 z = mu + logstd.exp() * torch.randn_like(mu)

@@ -139,9 +139,9 @@ def copy_inertialised(source: Motion, target: Start, halflife_s: float = 0.1, fe
     return finished(out, target, source.times_s, source.times_s[0], feet)
 
 
-def standing(source: Motion) -> Motion:
+def standing() -> Motion:
     """A body of mean shape with hanging arms that stands still: where a behaviour begins without a target."""
-    body = Motion.standing(source.times_s[:1])
+    body = Motion.standing(np.zeros(1))
     quats = body.local_quat_wxyz.copy()
     for joint, sign in ((16, -1), (17, 1)):
         quats[:, joint] = rotations.axis_angle_to_quat(np.array([[0, 0, sign * np.radians(75)]]))
