@@ -223,8 +223,10 @@ def leakage(windows: Windows, methods: list[Method], seed: int, effort: Effort) 
 def _components(values: list[np.ndarray], count: int = 64) -> list[np.ndarray]:
     """Principal components of the first set, for both."""
     mean = values[0].mean(0)
-    _, vectors = np.linalg.eigh((values[0] - mean).T @ (values[0] - mean))
-    return [(v - mean) @ vectors[:, -count:] for v in values]
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        _, _, vectors = torch.svd_lowrank(torch.as_tensor(values[0] - mean), min(count, len(mean)), niter=3)
+    return [(v - mean) @ vectors.numpy() for v in values]
 
 
 def prediction(windows: Windows, methods: list[Method], seed: int, most: int) -> dict[str, dict[str, float]]:
