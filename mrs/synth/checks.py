@@ -11,9 +11,9 @@ from mrs.synth.features import JOINTS, POSE
 class Check:
     """Measures a trainer's model on fixed pairs."""
 
-    def __init__(self, windows, seed: int, iterations: int = 700):
+    def __init__(self, windows, seed: int, iterations: int = 700, split: str = "val"):
         self.classifier = classify.train(windows, seed, iterations)
-        self.pairs = pairs.make(windows, seed, 40, "val")
+        self.pairs = pairs.make(windows, seed, 40, split)
         real = self.classifier.logits(self.pairs.source[:, 1:]).argmax(-1)
         self.ceiling = balanced(real == self.pairs.source_label, self.pairs.source_label)
         rows = np.random.default_rng(seed)

@@ -15,7 +15,7 @@ class Recipe:
     """Stage 1 is the cVAE, stage 2 the flow (names with flow_)."""
 
     seed: int = 0
-    iterations: int = 7000
+    iterations: int = 6000
     batch: int = 48
     lr: float = 1.5e-3
     latent: int = 64
@@ -28,16 +28,16 @@ class Recipe:
     own_start: float = 0.2
     near_start: float = 0.3
     plan_weight: float = 1.0
-    plan_place: float = 1.0
-    roll_place: float = 1.0
+    plan_place: float = 0.3
+    roll_place: float = 0.5
     roll_weight: float = 1.0
     early_share: float = 0.3
     energy_weight: float = 0.5
     joint_weight: float = 2.0
     slide_weight: float = 0.2
     contact_weight: float = 0.1
-    probe_weight: float = 0.3
-    probe_clamp: float = 0.6
+    probe_weight: float = 1.5
+    probe_clamp: float = 0.7
     probe_steps: int = 1
     again_weight: float = 0.05
     critic_weight: float = 0.05
