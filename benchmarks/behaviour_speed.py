@@ -26,9 +26,6 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=5, help="measure each this often (default: 5)")
     args = parser.parse_args()
     report = _common.begin("Behaviour transfer", args, ("numpy", "torch"))
-    import torch
-
-    torch.set_num_threads(args.cores)
     transfer_s, draw_s = use(args.repeat)
     report.table(("what", "best s", "median s"), [("transfer of 10 s", min(transfer_s), statistics.median(transfer_s)),
                                                   ("50 futures of 2 s", min(draw_s), statistics.median(draw_s))])

@@ -10,6 +10,7 @@ import torch
 
 from mrs.errors import InputError, MissingError
 from mrs.motion import Motion
+from mrs.refine.solver import one_quick_thread
 from mrs.synth import features, transfer
 from mrs.synth.features import CONTACT, RATE_HZ
 from mrs.synth.flow import start_numbers
@@ -45,6 +46,7 @@ def futures(weights, start: torch.Tensor, before: torch.Tensor, frames: int, see
     return torch.cat(parts, 1)
 
 
+@one_quick_thread()
 def sample(weights, start: transfer.Start, count: int, seconds: float, seed: int, feet: bool = True) -> list[Motion]:
     """Draw `count` futures of a start as Motions of its body."""
     first, before = (torch.as_tensor(v, dtype=torch.float32).expand(count, -1) for v in (start.frame, start.before))
@@ -52,6 +54,7 @@ def sample(weights, start: transfer.Start, count: int, seconds: float, seed: int
     return [transfer.finished(values, start, feet=feet) for values in drawn]
 
 
+@one_quick_thread()
 def interpolate(model, a: Motion, b: Motion, start: transfer.Start, steps: int, feet: bool = True) -> list[Motion]:
     """Go from the behaviour of `a` to that of `b` in `steps` steps, ends included, all from one start.
 
@@ -78,6 +81,7 @@ class Library:
     where: list[tuple[str, float]]
 
 
+@one_quick_thread()
 def library(model, motions: list[tuple[str, Motion]]) -> Library:
     """Encode every window of named motions; those that are too short are passed over."""
     codes, postures, where = [], [], []
@@ -102,6 +106,7 @@ def middle_postures(frames: np.ndarray) -> np.ndarray:
     return (joints - joints[:, :1]).reshape(len(frames), -1)
 
 
+@one_quick_thread()
 def nearest(model, motion: Motion, known: Library, count: int, at_s: float | None = None) -> dict[str, list[dict]]:
     """Find the windows nearest in behaviour, and nearest in posture, to the motion's window at `at_s` (its middle).
 

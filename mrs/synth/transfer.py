@@ -10,6 +10,7 @@ import torch
 from mrs import rotations
 from mrs.errors import InputError
 from mrs.motion import Motion
+from mrs.refine.solver import one_quick_thread
 from mrs.synth import features
 from mrs.synth.features import CONTACT, POSE_SIZE, RATE_HZ, SPEED
 
@@ -113,6 +114,7 @@ def free_at_start(motion: Motion) -> Motion:
     return replace(motion, contacts=np.where(held, 0.0, motion.contacts))
 
 
+@one_quick_thread()
 def transfer(model, source: Motion, target: Start, feet: bool = True) -> Motion:
     """Re-enact the source's behaviour from a start; times are the source's own."""
     z, rows, prepared = encode(model, source)
