@@ -26,7 +26,7 @@ CHOICES = {
     "places weighed fully": {"plan_place": 1.0, "roll_place": 1.0},
     "no critic": {"critic_weight": 0.0},
     "not encoded again": {"again_weight": 0.0},
-    "no slide, no contacts": {"slide_weight": 0.0, "contact_weight": 0.0},
+    "no slide and contacts": {"slide_weight": 0.0, "contact_weight": 0.0},
     "no energy": {"energy_weight": 0.0},
     "no joints": {"joint_weight": 0.0},
     "cap of 60 nats": {"cap_nats": 60.0},

@@ -38,6 +38,8 @@ class Recipe:
     contact_weight: float = 0.1
     probe_weight: float = 1.5
     probe_clamp: float = 0.7
+    probe_clamp_late: float = 0.45
+    probe_late_from: float = 0.4167
     probe_steps: int = 1
     again_weight: float = 0.05
     critic_weight: float = 0.05
@@ -46,7 +48,7 @@ class Recipe:
     check_every: int = 500
     patience: int = 12
     classifier_iterations: int = 700
-    flow_iterations: int = 4000
+    flow_iterations: int = 2500
     flow_blocks: int = 8
     flow_hidden: int = 128
     flow_lr: float = 1e-3

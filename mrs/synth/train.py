@@ -110,7 +110,8 @@ class Trainer:
             "kl": self.gamma * losses.kl_nats(mu, logstd)}
         if r.probe_weight > 0:
             found = self._probe_error(mu, target)
-            terms["hide"] = -r.probe_weight * found.clamp(max=r.probe_clamp)
+            late = self.iteration >= round(r.probe_late_from * r.iterations)
+            terms["hide"] = -r.probe_weight * found.clamp(max=r.probe_clamp_late if late else r.probe_clamp)
         if r.again_weight > 0:
             again, _ = self.model.encode(torch.cat([rolled[..., :CONTACT.start], torch.sigmoid(rolled[..., CONTACT])], -1))
             terms["again"] = r.again_weight * (again - mu.detach()).square().mean()
