@@ -38,7 +38,7 @@ class Recipe:
     contact_weight: float = 0.1
     probe_weight: float = 1.5
     probe_clamp: float = 0.7
-    probe_clamp_late: float = 0.45
+    probe_clamp_late: float = 0.22
     probe_late_from: float = 0.4167
     probe_steps: int = 1
     again_weight: float = 0.05
