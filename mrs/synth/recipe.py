@@ -48,7 +48,7 @@ class Recipe:
     check_every: int = 500
     patience: int = 12
     classifier_iterations: int = 700
-    flow_iterations: int = 2500
+    flow_iterations: int = 1200
     flow_blocks: int = 8
     flow_hidden: int = 128
     flow_lr: float = 1e-3
