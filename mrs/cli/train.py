@@ -54,7 +54,7 @@ def bds(corpora, config, out, resume, flow_only, iterations, seed, model, hidden
     shown = progress.choose(quiet)
     with shown:
         path = session.session([corpus.load(c) for c in corpora], out, made, resume=resume, flow_only=flow_only,
-                               device=resolve_device(device), shown=shown, facts={"data": [str(c) for c in corpora]})
+                               device=resolve_device(device), shown=shown, facts={"data": [c.name for c in corpora]})
     click.echo(path)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from mrs.errors import MissingError
 
 SHA256 = {
-    "models/bds.npz": "9c25333bd635a5a3b1168618dd6e8b65ea422b242c453e63ca3342bb91a4e46a",
+    "models/bds.npz": "d61a552e186502f7a2ff607766188411e9314c6705a4716c5dddfb54447d4146",
     "models/movenet-multipose.fp16w.onnx": "6304e590e5f60858899802c2297b831987d6afeece5ffbc88cf064776923174b",
     "models/pose_landmark_full.fp16w.onnx": "5b8966641d641dfa143e6584b2e000cc3e83a8fb1f4af3c4ac28bd6415bbe49b",
     "models/pose_landmark_heavy.fp16w.onnx": "a5a2d3f6e3e82c251142b961cd0a91edf80a01735520fdb6c0f75c2523968466",
