@@ -1,6 +1,6 @@
 """Time the sfv refinement: 1,000 frames, twice the frames, twice the people, and against plain optimisers.
 
-    python -m benchmarks.refine_speed [--frames N] [--repeat N] [--no-baseline] [--json] [--check]
+    python -m benchmarks.refine_speed [--frames N] [--repeat N] [--long] [--no-baseline] [--json] [--check]
 
 A synthetic walker is filmed with the errors of real detectors (benchmarks/synthetic.py), lifted, and refined as
 `mrs run` does. The baseline minimises the objective of one window of 300 frames, the same terms from the same start, over
@@ -20,6 +20,7 @@ import numpy as np
 from benchmarks import _common, clips
 
 SECONDS_A_THOUSAND = 10.0
+LONG_FRAMES = 10_000
 TWICE = 2.1
 RATES = (0.003, 0.006, 0.012)
 MOST_STEPS = 600
@@ -32,6 +33,7 @@ def main() -> None:
     parser = _common.parser(__doc__)
     parser.add_argument("--frames", type=int, default=1000, help="frames of the shorter clip (default: 1000)")
     parser.add_argument("--repeat", type=int, default=3, help="measure each this often, take the best (default: 3)")
+    parser.add_argument("--long", action="store_true", help=f"also refine {LONG_FRAMES:,} frames, once")
     parser.add_argument("--no-baseline", action="store_true", help="leave out the plain optimisers")
     args = parser.parse_args()
     report = _common.begin("Refinement speed", args, ("numpy", "torch", "scipy"))
@@ -48,6 +50,10 @@ def main() -> None:
     report.at_most("1,000 frames of one person", best["one person"][0] * 1000 / args.frames, SECONDS_A_THOUSAND, "s")
     report.at_most("twice the frames", longer[0], TWICE, "x")
     report.at_most("two people against the mean of each alone", people[0], TWICE, "x")
+    if args.long:
+        wall, cpu = _common.in_fresh_process(long)
+        report.notes.append(f"{LONG_FRAMES:,} frames: {wall:.1f} s, {cpu:.1f} s on cores.")
+        report.at_most(f"{LONG_FRAMES:,} frames of one person", wall, SECONDS_A_THOUSAND * LONG_FRAMES / 1000, "s")
     if not args.no_baseline:
         _against_baseline(report)
     report.finish(args)
@@ -68,6 +74,15 @@ def growth(frames: int, repeat: int) -> dict[str, np.ndarray]:
             world.settle([smoother.smooth(None, track, lifted) for track, lifted in people])
             times[name].append((time.perf_counter() - start[0], time.process_time() - start[1]))
     return {name: np.array(spent) for name, spent in times.items()}
+
+
+def long() -> tuple[float, float]:
+    """Refine LONG_FRAMES once; return the seconds by clock and on cores."""
+    smoother = _ready()
+    track, lifted = filmed_walk(LONG_FRAMES)
+    start = time.perf_counter(), time.process_time()
+    smoother.smooth(None, track, lifted)
+    return time.perf_counter() - start[0], time.process_time() - start[1]
 
 
 def _ready():

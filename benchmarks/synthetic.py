@@ -21,7 +21,14 @@ from mrs.tracks import Track
 from mrs.world import level_camera
 from mrs.world.ground import sole_points
 
-CORPUS = Path(__file__).resolve().parents[2] / "shared" / "assets" / "motion"
+
+def _corpus() -> Path:
+    """Return shared/assets/motion beside the checkout, or beside a folder that it lies in (a worktree)."""
+    places = [parent / "shared" / "assets" / "motion" for parent in Path(__file__).resolve().parents[2:]]
+    return next((place for place in places if place.is_dir()), places[0])
+
+
+CORPUS = _corpus()
 ACTIONS = {
     "walk": "cmu8/test_walking_10.bvh", "run": "cmu8/test_running_1.bvh", "jump": "cmu8/test_jumping_1.bvh",
     "soccer": "cmu8/test_soccer_1.bvh", "basketball": "cmu8/test_basketball_1.bvh",

@@ -12,8 +12,9 @@ from typing import Any
 from mrs import options, stages
 from mrs.errors import InputError, UsageError
 
-STAGE_NAMES = tuple(name for name in stages.STAGES if name != "importer")
+STAGE_NAMES = tuple(name for name in stages.STAGES if name not in ("importer", "converter"))
 ALIASES = {"synth": "synthesizer", "export": "exporter"}
+CAMERAS = ("static", "rotating", "auto")
 PERSONS = ("largest", "longest", "center", "all")
 
 
@@ -38,6 +39,8 @@ class Run:
         end: float | None = options.option(None, "End before this second of the video.")
         fov: float | None = options.option(None, "Horizontal field of view in degrees; without it, a guess.",
                                            min=1, max=175)
+        camera: str = options.option("auto", "static, checked by the background; rotating, followed by it; auto, followed where the check "
+                                 "says that it moves; or a file of poses.")
         camera_tilt: float = options.option(0.0, "Degrees the camera looks down (negative: up).", min=-90, max=90)
         overlay: bool = options.option(True, "Draw the body over the video.")
         seed: int = options.option(0, "Seed of everything random.", min=0, max=2**32 - 1)
@@ -87,6 +90,10 @@ def _values(merged: dict[str, Any]) -> Any:
         near = difflib.get_close_matches(values.person, PERSONS, n=1)
         hint = f" Did you mean '{near[0]}'?" if near else ""
         raise UsageError(f"Expected --person to be {', '.join(PERSONS)} or ids such as 1,3, but got '{values.person}'.{hint}")
+    if values.camera not in CAMERAS and not Path(values.camera).is_file():
+        near = difflib.get_close_matches(values.camera, CAMERAS, n=1)
+        hint = f" Did you mean '{near[0]}'?" if near else ""
+        raise UsageError(f"Expected --camera to be {', '.join(CAMERAS)} or a file of poses, but got '{values.camera}'.{hint}")
     return values
 
 
@@ -127,6 +134,8 @@ def read(path: Path) -> tuple[dict[str, Any], dict[str, dict], tuple[str, ...]]:
             stage_options[stage] = rest
         else:
             values[key] = ",".join(map(str, value)) if key == "export" and isinstance(value, list) else value
+            if key == "camera" and (path.parent / str(value)).is_file():
+                values[key] = str(path.parent / str(value))
     return checked(values, f"in {path}"), stage_options, plugins
 
 

@@ -48,3 +48,8 @@ def register_exporters(register):
 @hookspec
 def register_importers(register):
     """Register classes with ``read(path) -> Motion`` and the ``suffixes`` they read."""
+
+
+@hookspec
+def register_converters(register):
+    """Register classes with ``convert(inputs, out)``, which turn files of other programs into files that mrs reads."""

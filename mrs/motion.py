@@ -28,7 +28,7 @@ class Motion:
     contacts         (T, 4) contact probability of left heel, left toe, right heel, right toe
     confidence       (T, 24) how well each joint was seen, 0..1
     frame            "world" (Y up, ground at y = 0) or "camera" (x right, y down, z forward)
-    camera           the camera that saw it, or None
+    camera           the camera that saw it, or None; one pose for all, or one for each of the T frames
     history          one entry a step: {"stage", "plugin", "version", "options", ...}
     """
 
@@ -116,6 +116,8 @@ class Motion:
                 raise InputError(f"Expected finite {name} in {where}, but got NaN or infinity.")
         if frames == 0 or (np.diff(self.times_s) <= 0).any():
             raise InputError(f"Expected at least one frame and growing times in {where}, but got {frames} frames.")
+        if self.camera is not None:
+            self.camera.validate(where, frames)
         return self
 
 

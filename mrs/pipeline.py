@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from mrs import detecting, progress, provenance, world
+from mrs import detecting, evidence, filming, progress, provenance, world
 from mrs.config import Settings
 from mrs.edited import lasting, usable_tracks
 from mrs.errors import MrsError, NoPersonError, PluginError, UsageError
@@ -39,9 +39,13 @@ def run(settings: Settings, registry: Registry, shown: progress.Silent | None = 
     """
     plan = Plan.make(settings, registry)
     video = Video.open(settings.video, settings.values.start, settings.values.end)
-    video = video.with_camera(world.level_camera(video.size_px, settings.values.fov, settings.values.camera_tilt))
+    video = filming.level_first(video, settings.values)
     folder = RunFolder.open(settings.out, video.sha256, settings.overwrite)
-    pipeline = Pipeline(settings, plan, video, folder, shown or progress.Silent())
+    return carried_out(Pipeline(settings, plan, video, folder, shown or progress.Silent()), command)
+
+
+def carried_out(pipeline: Pipeline, command: tuple[str, ...]) -> dict[str, Any]:
+    """Let a pipeline go; note in run.json how it ended, and give its folder back."""
     try:
         return pipeline.go(command)
     except KeyboardInterrupt as error:
@@ -52,7 +56,7 @@ def run(settings: Settings, registry: Registry, shown: progress.Silent | None = 
         pipeline.stop("failed", error)
         raise
     finally:
-        folder.close()
+        pipeline.folder.close()
 
 
 class Pipeline:
@@ -72,6 +76,7 @@ class Pipeline:
         tracks = self.tracks()
         if until >= 1:
             chosen = self._chosen(tracks)
+            self.film(tracks)
             lifted = {track.person: self.lift(track) for track in chosen}
         if until >= 2:
             refined = {track.person: self.smooth(track, lifted[track.person]) for track in chosen}
@@ -107,6 +112,7 @@ class Pipeline:
             detector.plugin.progress = update
             parts = detecting.Parts(self.folder.hidden / "detect", key)
             found, detect_s = detecting.detect(self.video, detector.plugin, parts, update)
+        found, bad = evidence.cleaned_tracks(found) if isinstance(found, Tracks) else evidence.cleaned_detections(found)
         history = ({"stage": "detector", **detector.facts, "video": self.video.sha256, "key": key},)
         facts = {"detect_seconds": round(detect_s, 3), "frames": len(found.frame_ids)}
         if isinstance(found, Tracks):
@@ -122,10 +128,11 @@ class Pipeline:
             spent, facts["track_seconds"] = detect_s + track_s, round(track_s, 3)
         told = tracks.history[-1] if tracks.history and tracks.history[-1].get("stage") == "tracker" else {}
         history += ({**told, "stage": "tracker", **tracker.facts, "made_from": lasting(inputs)},)
-        tracks = replace(tracks, history=history)
+        tracks, worse = evidence.cleaned_tracks(replace(tracks, history=history))
+        self.warnings += (bad := list(dict.fromkeys([*bad, *worse])))
         with self.folder.writing("tracks.npz"):
             tracks.save(path)
-        self.folder.record("tracks.npz", inputs, spent, warnings=list(self.video.warnings), **facts)
+        self.folder.record("tracks.npz", inputs, spent, warnings=[*self.video.warnings, *bad], **facts)
         return tracks
 
     def _chosen(self, tracks: Tracks) -> list[Track]:
@@ -145,13 +152,19 @@ class Pipeline:
         return (f"Expected people in {self.video.path}, but nobody was found in {len(tracks.frame_ids)} frames. "
                 f"Try {lower}another --detector, or a clip in which people are larger.")
 
+    def film(self, tracks: Tracks) -> None:
+        """Find the camera of every frame: still and checked, followed by the background, or read from a file."""
+        self.video, told = filming.filmed(self, tracks)
+        self.folder.report["camera"] = self._camera_facts() | told
+        self.folder.save()
+
     def lift(self, track: Track) -> Motion:
         """Return one person's motion as the lifter says it, in the camera's frame."""
         step = self.plan.steps["lifter"]
         name = f"persons/{track.person:02d}/lifted.npz"
         inputs = self._inputs("lifter", video=self.video.sha256, track=provenance.track_hash(track),
                               camera=self._camera_facts())
-        return self._motion(name, inputs, step, track, lambda plugin: plugin.lift(self.video, track))
+        return self._motion(name, inputs, step, track, lambda plugin: plugin.lift(self._video_of(track), track))
 
     def smooth(self, track: Track, lifted: Motion) -> Motion:
         """Return one person's refined motion in the camera's world, before people are put into one world."""
@@ -159,13 +172,20 @@ class Pipeline:
         name = f"{HIDDEN}/refined/{track.person:02d}.npz"
         inputs = self._inputs("smoother", video=self.video.sha256, track=provenance.track_hash(track),
                               lifted=provenance.motion_hash(lifted), camera=self._camera_facts())
-        return self._motion(name, inputs, step, track,
-                            lambda plugin: plugin.smooth(self.video, track, world.to_world(lifted)))
+        motion = self._motion(name, inputs, step, track,
+                              lambda plugin: plugin.smooth(self._video_of(track), track, world.to_world(lifted)))
+        told = [*evidence.doubts(track, motion), *evidence.told_by(motion)]
+        self.warnings += [f"Person {track.person}: {line}" for line in dict.fromkeys(told)]
+        return motion
+
+    def _video_of(self, track: Track) -> Video:
+        """The video as lifters and smoothers get it: a camera that moves has a pose for each of the track's frames."""
+        return self.video.with_camera(self.video.camera.resampled(self.video.times_s, track.times_s))
 
     def _motion(self, name: str, inputs: dict, step: Step, track: Track, make) -> Motion:
         """Make, check, save and record one motion, or read it back."""
         self.used.append(name)
-        if self._reuse(name, inputs):
+        if self.reuse(name, inputs):
             return Motion.load(self.folder.root / name)
         with self._working(step, len(track), f"person {track.person:02d}") as update:
             step.plugin.progress = update
@@ -173,9 +193,9 @@ class Pipeline:
             motion = make(step.plugin)
             spent = time.monotonic() - start
         _refuse(motion, Motion, step)
-        _check_motion(motion, track, step)
+        check_motion(motion, track, step)
         if motion.camera is None:
-            motion = replace(motion, camera=self.video.camera)
+            motion = replace(motion, camera=self._video_of(track).camera)
         motion = motion.with_history(stage=step.stage, **step.facts, seed=self.settings.values.seed, key=key_of(inputs))
         with self.folder.writing(name) as path:
             motion.save(path)
@@ -188,7 +208,7 @@ class Pipeline:
         names = {number: f"persons/{number:02d}/motion.npz" for number in refined}
         inputs = {number: {"mrs": provenance.code_version(), "person": number, "refined": together} for number in refined}
         self.used += names.values()
-        current = [self._reuse(names[number], inputs[number]) for number in refined]
+        current = [self.reuse(names[number], inputs[number]) for number in refined]
         if all(current):
             return {number: Motion.load(self.folder.root / name) for number, name in names.items()}
         self.at = "settling the world"
@@ -233,7 +253,7 @@ class Pipeline:
     def _write(self, name: str, step: Step, motion: Motion) -> None:
         inputs = self._inputs(step, motion=provenance.motion_hash(motion))
         self.used.append(name)
-        if self._reuse(name, inputs):
+        if self.reuse(name, inputs):
             self.warnings += self.folder.results[name].get("warnings", [])
             return
         with self._working(step, len(motion), name):
@@ -252,7 +272,7 @@ class Pipeline:
         name = f"persons/{number:02d}/synth/{step.facts['name']}.npz"
         inputs = self._inputs("synthesizer", motion=provenance.motion_hash(motion), target=provenance.motion_hash(target))
         self.used.append(name)
-        if self._reuse(name, inputs):
+        if self.reuse(name, inputs):
             synthesized = Motion.load(self.folder.root / name)
         else:
             with self._working(step, len(motion), f"person {number:02d}") as update:
@@ -288,7 +308,7 @@ class Pipeline:
                               motions={f"{n:02d}": provenance.motion_hash(m) for n, m in motions.items()},
                               tracks={f"{t.person:02d}": provenance.track_hash(t) for t in tracks.people})
         self.used.append(name)
-        if self._reuse(name, inputs):
+        if self.reuse(name, inputs):
             return
         start, count = time.monotonic(), len(self.video.times_s)
         with self._working(step, count) as update:
@@ -366,7 +386,8 @@ class Pipeline:
         return {"mrs": provenance.code_version(), "plugin": {"stage": step.stage, **step.facts},
                 "seed": self.settings.values.seed, **more}
 
-    def _reuse(self, name: str, inputs: dict[str, Any]) -> bool:
+    def reuse(self, name: str, inputs: dict[str, Any]) -> bool:
+        """Tell whether a result is there and current, and note that it is used again."""
         if self.folder.is_current(name, key_of(inputs)):
             self.reused.append(name)
             return True
@@ -387,9 +408,8 @@ class Pipeline:
             yield update
 
     def _camera_facts(self) -> dict[str, Any]:
-        camera = self.video.camera
-        return {"K": camera.K.tolist(), "R": np.round(camera.R, 12).tolist(), "t": camera.t.tolist(),
-                "fov_deg": self.settings.values.fov, "tilt_deg": self.settings.values.camera_tilt}
+        return provenance.camera_facts(self.video.camera) | {
+            "fov_deg": self.settings.values.fov, "tilt_deg": self.settings.values.camera_tilt}
 
     def _present(self) -> list[str]:
         return [name for name in self.outputs if name in self.folder.results and (self.folder.root / name).is_file()]
@@ -427,7 +447,7 @@ def _refuse(value: Any, kind: type, step: Step) -> None:
         raise PluginError(f"Expected {step.label} to return {kind.__name__}, but it returned {type(value).__name__}.")
 
 
-def _check_motion(motion: Motion, track: Track, step: Step) -> None:
+def check_motion(motion: Motion, track: Track, step: Step) -> None:
     """Refuse a motion with other times than its track's, or with values that are not numbers."""
     try:
         motion.validate(f"the result of {step.label}")

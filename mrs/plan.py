@@ -84,6 +84,14 @@ def seconds_of(target: str) -> float:
         raise UsageError(f"Expected --target frame:SECONDS, but got '{target}'. Type, for example: frame:1.5") from None
     return seconds
 
+    @classmethod
+    def of_smoother(cls, settings: Settings, registry: Registry, earlier: dict[str, dict] | None = None) -> Plan:
+        """Make the smoother and the exporters alone; `earlier` has the facts of stages that ran before, which are not called."""
+        device = resolve_device(settings.values.device)
+        smoother = _step(registry, settings, "smoother", settings.values.smoother, settings.stage_options.get("smoother", {}), device)
+        steps = {stage: Step(stage, None, facts) for stage, facts in (earlier or {}).items()} | {"smoother": smoother}
+        return cls(steps, _exporters(registry, settings, device), device)
+
 
 def _exporters(registry: Registry, settings: Settings, device: str) -> tuple[Step, ...]:
     """Make the exporters; each takes the exporter options it knows, and one of them has to."""
@@ -104,6 +112,8 @@ def _step(registry: Registry, settings: Settings, stage: str, name: str, values:
     plugin.progress = lambda done, total: None
     version = registry.get(stage, name).version
     facts = {"name": name, "version": version, "options": dataclasses.asdict(plugin.options)}
+    if hasattr(plugin, "made_from"):
+        facts["made_from"] = plugin.made_from()
     return Step(stage, plugin, facts)
 
 

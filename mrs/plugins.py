@@ -25,6 +25,8 @@ GROUP = "mrs"
 
 BUILTINS = (
     "mrs_plugins.detectors.blazepose",
+    "mrs_plugins.detectors.mmpose",
+    "mrs_plugins.detectors.rtmpose",
     "mrs_plugins.trackers.oks",
     "mrs_plugins.lifters.blazepose3d",
     "mrs_plugins.smoothers.sfv",
@@ -34,6 +36,8 @@ BUILTINS = (
     "mrs_plugins.renderers.overlay",
     "mrs_plugins.exporters.bvh",
     "mrs_plugins.importers.bvh",
+    "mrs_plugins.converters.mmpose_onnx",
+    "mrs_plugins.importers.amass",
 )
 
 

@@ -40,6 +40,16 @@ def motion_hash(motion) -> str:
     return content_hash(arrays)
 
 
+def camera_facts(camera) -> dict[str, Any]:
+    """Describe a camera: K, R and t, and of one that moves those of its first frame and a hash of all."""
+    first = camera.at(0)
+    facts = {"K": first.K.tolist(), "R": np.round(first.R, 12).tolist(), "t": first.t.tolist()}
+    if not camera.is_still:
+        facts |= {"frames": camera.frames,
+                  "sha256": content_hash({"K": camera.K, "R": np.round(camera.R, 12), "t": camera.t})}
+    return facts
+
+
 def track_hash(track) -> str:
     """Hash one person's track, whatever its number."""
     arrays = {f.name: getattr(track, f.name) for f in dataclasses.fields(track) if f.name not in ("person", "keypoints")}

@@ -74,6 +74,18 @@ class Keypoints:
                 out[..., row, -1] = chosen[..., -1].min(-1)
         return out
 
+    def subset(self, known) -> tuple[Keypoints, np.ndarray]:
+        """Return the set of the points whose names are in `known`, and their rows; itself where that is all of them."""
+        rows = np.array([i for i, n in enumerate(self.names) if n in known], int)
+        if len(rows) == len(self):
+            return self, rows
+        names = tuple(self.names[i] for i in rows)
+        for other in KEYPOINT_SETS.values():
+            if other.names == names:
+                return other, rows
+        bones = tuple(b for b in self.bones if set(b) <= set(names))
+        return Keypoints(f"{self.name}-part-{len(rows)}", names, bones), rows
+
     def _sources(self, name: str) -> list[int]:
         if name in self.names:
             return [self.names.index(name)]
@@ -127,6 +139,42 @@ HALPE_26 = Keypoints("halpe-26", _names(
     _COCO + " head_top neck mid_hip left_big_toe right_big_toe left_small_toe right_small_toe left_heel right_heel"),
     _LIMBS + _GIRDLES + _FEET)
 
+BODY_25B = Keypoints("body-25b", _names(
+    _COCO + " neck head_top left_big_toe left_small_toe left_heel right_big_toe right_small_toe right_heel"),
+    _LIMBS + _GIRDLES + _FEET)
+
+MPI_15 = Keypoints("mpi-15", _names(
+    "head_top neck right_shoulder right_elbow right_wrist left_shoulder left_elbow left_wrist right_hip right_knee "
+    "right_ankle left_hip left_knee left_ankle spine"), _LIMBS + _GIRDLES)
+
+
+def _face_68() -> tuple[str, ...]:
+    """Name the 68 points of the 300-W face so that mirror images pair up: each pair has the number of its right point."""
+    pairs = [(i, 16 - i) for i in range(8)] + [(i, 43 - i) for i in range(17, 22)] + [(31, 35), (32, 34)]
+    pairs += [(36, 45), (37, 44), (38, 43), (39, 42), (40, 47), (41, 46), (48, 54), (49, 53), (50, 52)]
+    pairs += [(59, 55), (58, 56), (60, 64), (61, 63), (67, 65)]
+    names = [f"face_{i}" for i in range(68)]
+    for right, left in pairs:
+        names[right], names[left] = f"right_face_{right}", f"left_face_{right}"
+    return tuple(names)
+
+
+def _hand(side: str, first: int = 0) -> tuple[str, ...]:
+    """Name the points of a hand: 0 its root, then four a finger from the thumb on."""
+    return tuple(f"{side}_hand_{i}" for i in range(first, 21))
+
+
+_HANDS_21 = _hand("left") + _hand("right")
+
+COCO_WHOLEBODY_133 = Keypoints("coco-wholebody-133", _names(
+    _COCO + " left_big_toe left_small_toe left_heel right_big_toe right_small_toe right_heel") + _face_68() + _HANDS_21,
+    _LIMBS + _GIRDLES + _FEET)
+
+HALPE_136 = Keypoints("halpe-136", HALPE_26.names + _face_68() + _HANDS_21, _LIMBS + _GIRDLES + _FEET)
+
+BODY_135 = Keypoints("body-135", BODY_25B.names + _hand("left", 1) + _hand("right", 1) + _face_68()
+                     + ("right_pupil", "left_pupil"), _LIMBS + _GIRDLES + _FEET)
+
 BLAZEPOSE_33 = Keypoints("blazepose-33", _names(
     "nose left_eye_inner left_eye left_eye_outer right_eye_inner right_eye right_eye_outer left_ear right_ear left_mouth "
     "right_mouth left_shoulder right_shoulder left_elbow right_elbow left_wrist right_wrist left_pinky right_pinky "
@@ -150,4 +198,6 @@ SMPL_24 = Keypoints("smpl-24", _names(
 
 SMPL_PARENTS = np.array([-1, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 9, 12, 13, 14, 16, 17, 18, 19, 20, 21])
 
-KEYPOINT_SETS = {k.name: k for k in (COCO_17, COCO_18, BODY_25, HALPE_26, BLAZEPOSE_33, H36M_17, COCOPLUS_19, SMPL_24)}
+KEYPOINT_SETS = {k.name: k for k in (
+    COCO_17, COCO_18, MPI_15, BODY_25, BODY_25B, HALPE_26, BLAZEPOSE_33, H36M_17, COCOPLUS_19, SMPL_24, COCO_WHOLEBODY_133,
+    HALPE_136, BODY_135)}

@@ -4,8 +4,9 @@ A stage class is small: a ``name``, a docstring whose first line is shown by ``m
 nested ``Options`` (see :mod:`mrs.options`), and one verb. The pipeline makes an instance without arguments,
 sets ``self.options``, ``self.seed`` and ``self.device`` on it and calls the verb.
 
-``needs`` may name the importable modules the class wants, and ``extra`` the pip extra that brings them; where one
-is absent, ``mrs plugins`` prints the command that installs it.
+``needs`` may name the importable modules the class wants, and ``extra`` the pip extra that brings them, or ``install``
+the whole command; where one is absent, ``mrs plugins`` prints the command that installs it. A plugin whose results depend
+on files that its options name may offer ``made_from()``, their hashes by name: another hash makes new results.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ STAGES = {
         Stage("renderer", "render", ("video", "motions", "tracks")),
         Stage("exporter", "write", ("motion", "path")),
         Stage("importer", "read", ("path",)),
+        Stage("converter", "convert", ("inputs", "out")),
     )
 }
 
@@ -84,6 +86,8 @@ def missing_needs(cls: type) -> list[str]:
 
 def install_command(cls: type) -> str:
     """Return the command that brings what the class needs."""
+    if getattr(cls, "install", None):
+        return cls.install
     extra = getattr(cls, "extra", None)
     return f"pip install 'mrs[{extra}]'" if extra else f"pip install {' '.join(missing_needs(cls))}"
 

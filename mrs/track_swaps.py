@@ -22,6 +22,7 @@ _GROUP_OF = {
 }
 _SHARE = {"pinky": 0.25, "index": 0.25, "thumb": 0.25, "hand": 0.25, "heel": 0.5, "foot_index": 0.5, "foot": 0.5,
           "big_toe": 0.25, "small_toe": 0.25}
+_FINE_SHARE = 0.02
 _IMPORTANCE = {ARMS: 1.0, LEGS: 1.0, HEAD: 0.4}
 
 _ARMS_BIT = np.array([0, 1, 0, 1])
@@ -42,7 +43,7 @@ def find_swaps(keypoints: Keypoints, points_px: np.ndarray, heights_px: np.ndarr
     if len(times_s) < 2 or not groups:
         return np.zeros(len(times_s), int)
     pairs = [pair for members in groups.values() for pair in members]
-    share = np.array([_SHARE.get(keypoints.names[left][5:], 1.0) for left, _ in pairs])
+    share = np.array([_share(keypoints.names[left][5:]) for left, _ in pairs])
     costs = _pair_costs(points_px[:, np.array(pairs)], share, heights_px, times_s)
     table = np.zeros((len(times_s), 4, 4, 4), np.float32)
     start = 0
@@ -86,8 +87,18 @@ def group_pairs(keypoints: Keypoints) -> dict[str, list[tuple[int, int]]]:
     groups: dict[str, list[tuple[int, int]]] = {ARMS: [], LEGS: [], HEAD: []}
     for row, name in enumerate(keypoints.names):
         if name.startswith("left_") and mirrored(name) in keypoints.names:
-            groups[_GROUP_OF.get(name[5:], HEAD)].append((row, keypoints.index(mirrored(name))))
+            groups[_GROUP_OF.get(_part(name[5:]), HEAD)].append((row, keypoints.index(mirrored(name))))
     return {group: pairs for group, pairs in groups.items() if pairs}
+
+
+def _part(name: str) -> str:
+    """Return the part that one of many points of a hand or face belongs to: hand_12 is of the hand."""
+    return name.rstrip("0123456789").rstrip("_") if name[-1].isdigit() else name
+
+
+def _share(name: str) -> float:
+    """Return how much a keypoint counts: hands and faces of many points must not drown wrists and ears."""
+    return _FINE_SHARE if name[-1].isdigit() else _SHARE.get(name, 1.0)
 
 
 def _pair_costs(sides_px, share, heights_px, times_s) -> np.ndarray:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import itertools
 import os
 import queue
 import threading
@@ -103,7 +104,7 @@ class Video:
     rotation_deg   clockwise turn that was applied: 0, 90, 180 or 270
     times_s        (F,) presentation times of the selected frames, as the container has them
     frame_ids      (F,) their index in the file
-    camera         the camera that took it, or None
+    camera         the camera that took it, or None; one that moves has a pose for each selected frame
     warnings       what was wrong with the file; grows while frames are read
     """
 
@@ -157,6 +158,13 @@ class Video:
             while block := file.read(1 << 20):
                 digest.update(block)
         return digest.hexdigest()
+
+    @property
+    def key_rows(self) -> np.ndarray:
+        """Rows (N,) at which reading can begin without decoding earlier frames; none where the file does not tell."""
+        if self._index.pts is None:
+            return np.zeros(0, int)
+        return np.flatnonzero(np.isin(self._index.pts, self._index.keys[:, 0]))
 
     def frames(self, first_row: int = 0) -> Iterator[Frame]:
         """Yield the selected frames in order from `first_row`, decoded and converted in a thread of their own.
@@ -430,13 +438,8 @@ def _seek(container, stream, index: _Index, target: int) -> Iterator | None:
         packets = _packets(container, stream)
         first = next((p for p in packets if p.is_keyframe or p.size == 0), None)
         if first is not None and first.size and first.pts is not None and first.pts <= target:
-            return _chain(first, packets)
+            return itertools.chain([first], packets)
     return None
-
-
-def _chain(first, rest: Iterator) -> Iterator:
-    yield first
-    yield from rest
 
 
 class _Converter:

@@ -34,6 +34,19 @@ def test_file_brings_back_every_array(motion, tmp_path):
     assert (back.body, back.frame, back.history) == (motion.body, motion.frame, motion.history)
 
 
+def test_file_brings_back_a_moving_camera(motion, tmp_path):
+    """One pose a frame goes in and comes out; one row too few is refused by name."""
+    each = motion.camera.per_frame(5)
+    moving = replace(motion, camera=replace(each, K=motion.camera.K, t=each.t + np.arange(5)[:, None]))
+    moving.save(tmp_path / "motion.npz")
+    back = Motion.load(tmp_path / "motion.npz").camera
+    for name in ("K", "R", "t"):
+        np.testing.assert_array_equal(getattr(back, name), getattr(moving.camera, name))
+    replace(moving, camera=moving.camera.at(slice(4))).save(tmp_path / "short.npz")
+    with pytest.raises(InputError, match="camera_"):
+        Motion.load(tmp_path / "short.npz")
+
+
 def test_file_holds_named_arrays_for_users_without_mrs(motion, tmp_path):
     """NumPy alone reads the file; fps is the mean rate, not rounded."""
     motion.save(tmp_path / "motion.npz")

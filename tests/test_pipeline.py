@@ -84,7 +84,7 @@ def test_run_json_tells_everything(video, tmp_path):
     assert report["libraries"]["numpy"] == np.__version__
     assert report["camera"]["R"][1][1] == pytest.approx(-np.cos(np.radians(10)))
     assert report["camera"]["K"][0][0] == pytest.approx(48 / np.tan(np.radians(30)))
-    assert set(report["timings"]) == {"detector", "tracker", "lifter", "smoother", "world", "exporter"}
+    assert set(report["timings"]) == {"detector", "tracker", "camera", "lifter", "smoother", "world", "exporter"}
     assert set(report["persons"]["01"]["quality"]) == {"lifted", "refined"}
     assert report["persons"]["02"]["quality"]["refined"]["bone_change_mm"] < 1e-6
 

@@ -1,5 +1,7 @@
 """Keypoint sets: their orders, mirror images and the maps between them."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -7,12 +9,17 @@ from mrs.errors import UsageError
 from mrs.skeletons import (
     BLAZEPOSE_33,
     BODY_25,
+    BODY_25B,
+    BODY_135,
     COCO_17,
     COCO_18,
+    COCO_WHOLEBODY_133,
     COCOPLUS_19,
     H36M_17,
     HALPE_26,
+    HALPE_136,
     KEYPOINT_SETS,
+    MPI_15,
     SMPL_24,
     SMPL_PARENTS,
     keypoint_set,
@@ -34,7 +41,7 @@ class TestEverySet:
 
     def test_size_is_the_number_in_its_name(self, keypoints):
         """coco-17 has 17 points, body-25 has 25, and so on."""
-        assert len(keypoints) == int(keypoints.name.split("-")[1])
+        assert len(keypoints) == int(re.search(r"(\d+)b?$", keypoints.name).group(1))
 
     def test_names_are_unique(self, keypoints):
         """No landmark appears twice."""
@@ -101,9 +108,39 @@ def test_orders_are_the_published_ones():
     assert HALPE_26.indices("head_top", "neck", "mid_hip", "left_big_toe", "right_heel") == [17, 18, 19, 20, 25]
     assert BLAZEPOSE_33.indices("nose", "left_mouth", "left_shoulder", "right_pinky", "left_hip", "right_ankle",
                                 "left_heel", "right_foot_index") == [0, 9, 11, 18, 23, 28, 29, 32]
+    assert MPI_15.indices("head_top", "neck", "right_wrist", "left_shoulder", "right_hip", "spine") == [0, 1, 4, 5, 8, 14]
+    assert BODY_25B.indices("nose", "left_eye", "neck", "head_top", "left_heel", "right_heel") == [0, 1, 17, 18, 21, 24]
+    assert BODY_135.indices("right_heel", "left_hand_1", "right_hand_1", "right_hand_20", "right_face_0", "face_8",
+                            "right_pupil", "left_pupil") == [24, 25, 45, 64, 65, 73, 133, 134]
+    assert HALPE_136.indices("right_heel", "right_face_0", "left_hand_0", "right_hand_0", "right_hand_20") == [
+        25, 26, 94, 115, 135]
+    assert COCO_WHOLEBODY_133.indices("left_big_toe", "right_heel", "right_face_0", "left_hand_0", "right_hand_20") == [
+        17, 22, 23, 91, 132]
     assert H36M_17.indices("mid_hip", "right_hip", "left_ankle", "head_top", "right_wrist") == [0, 1, 6, 10, 16]
     assert SMPL_24.indices("pelvis", "left_hip", "right_ankle", "head", "left_shoulder", "right_hand") == [
         0, 1, 8, 15, 16, 23]
+
+
+def test_face_pairs_are_the_published_mirror_images():
+    """Corners of jaw, brows, eyes and mouth of the 300-W face change places; chin, nose and lips' middles stay."""
+    flip, first = COCO_WHOLEBODY_133.flip, 23
+    for right, left in ((0, 16), (7, 9), (17, 26), (21, 22), (31, 35), (36, 45), (39, 42), (41, 46), (48, 54), (55, 59),
+                        (60, 64), (65, 67)):
+        assert flip[first + right] == first + left
+    for middle in (8, 27, 30, 33, 51, 57, 62, 66):
+        assert flip[first + middle] == first + middle
+    assert COCO_WHOLEBODY_133.names[first + 36].startswith("right_")
+
+
+def test_the_part_a_body_knows_is_a_named_set_where_there_is_one():
+    """Halpe-136 without hands and face is Halpe-26; a whole set stays itself."""
+    part, rows = HALPE_136.subset(HALPE_26.names)
+    assert part is HALPE_26
+    assert rows.tolist() == list(range(26))
+    assert COCO_17.subset(set(COCO_17.names) | {"tail"})[0] is COCO_17
+    part, rows = COCO_WHOLEBODY_133.subset(HALPE_26.names)
+    assert len(part) == 23
+    assert part.names == COCO_WHOLEBODY_133.names[:23]
 
 
 def test_smpl_tree_has_one_root_and_parents_first():

@@ -93,12 +93,12 @@ def _leg(hips, ankles, thigh, shin):
 
 
 def filmed(motion: Motion, *, distance_m=6.0, size_px=(1280, 720), fov_deg=50.0, height_m=1.2, noise=0.0,
-           noise3d_m=0.0, dropout=0.0, seed=0, keypoints=BLAZEPOSE_33) -> tuple[Track, Motion]:
+           noise3d_m=0.0, dropout=0.0, seed=0, keypoints=BLAZEPOSE_33, moving=lambda camera: camera) -> tuple[Track, Motion]:
     """Film a world motion by a level camera that stands `distance_m` to the +X side of its middle and looks along -X.
 
     Returns the Track that a detector would give and the world motion with its camera. `noise` is the standard deviation
     of keypoints in heights of the person (box diagonals), `noise3d_m` that of 3D landmarks in metres, `dropout` the share
-    of keypoints with confidence 0; the others have 0.95.
+    of keypoints with confidence 0; the others have 0.95. `moving` turns the still camera into one that moves.
     """
     rng = np.random.default_rng(seed)
     level = level_camera(size_px, fov_deg)
@@ -106,7 +106,7 @@ def filmed(motion: Motion, *, distance_m=6.0, size_px=(1280, 720), fov_deg=50.0,
     centre = np.array([middle[0] + distance_m, height_m, middle[2]])
     aside = rotations.axis_angle_to_matrix(np.array([0, np.pi / 2, 0]))
     R = level.R @ aside.T
-    camera = replace(level, R=R, t=-R @ centre)
+    camera = moving(replace(level, R=R, t=-R @ centre))
     motion = replace(motion, camera=camera)
     marks = load_body().keypoints(motion, keypoints)
     px = camera.project(marks)

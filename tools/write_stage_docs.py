@@ -15,6 +15,7 @@ VERBS = {
     "renderer": "pictures of the motion",
     "exporter": "files for other programs",
     "importer": "motion from other programs",
+    "converter": "files of other programs made into files that mrs reads (`mrs convert NAME INPUT... OUT`)",
 }
 
 

@@ -21,7 +21,7 @@ COMMANDS = {
     "run": ("mrs.cli.run:run", "Turn a video into refined BVH and an overlay video."),
     "detect": ("mrs.cli.run:detect", "Find and track the people of a video: tracks.npz."),
     "lift": ("mrs.cli.run:lift", "Go on to bodies in 3D: lifted.npz of each person."),
-    "smooth": ("mrs.cli.run:smooth", "Go on to refined motion: motion.npz of each person."),
+    "smooth": ("mrs.cli.run:smooth", "Refine the motion of a video, of a run, or of a motion file."),
     "transfer": ("mrs.cli.synth:transfer", "Re-enact one motion's behaviour from another's posture."),
     "sample": ("mrs.cli.synth:sample", "Draw futures of a posture from the flow of behaviours."),
     "interpolate": ("mrs.cli.synth:interpolate", "Go from one behaviour to another in steps."),
@@ -30,6 +30,8 @@ COMMANDS = {
     "train": ("mrs.cli.train:command", "Train the behaviour model and its flow."),
     "tracks": ("mrs.cli.tracks:command", "Show or edit who is who in tracks.npz."),
     "eval": ("mrs.cli.eval:command", "Measure motions against the truth, and models on held-out data."),
+    "models": ("mrs.cli.models:command", "List and verify networks and bodies, and fetch others."),
+    "convert": ("mrs.cli.convert:command", "Turn a file of another program into one that mrs reads."),
     "plugins": ("mrs.cli.plugins:plugins", "List plugins, their options, and what they still need."),
 }
 

@@ -29,11 +29,14 @@ def _flags(command):
     return command
 
 
-def _command(until: str, text: str):
-    """Make one command that runs the pipeline until a stage."""
+def _command(until: str, text: str, what: str = "VIDEO", instead=None):
+    """Make one command that runs the pipeline until a stage.
+
+    `instead` gets everything first, and returns True where it has done the work because it was no video.
+    """
 
     @click.command(name={"export": "run"}.get(until, until), help=text)
-    @click.argument("video", type=click.Path(path_type=Path))
+    @click.argument("video", type=click.Path(path_type=Path), metavar=what)
     @click.option("-o", "--out", type=click.Path(path_type=Path), help="Folder to write to. [default: VIDEO's name + _mrs]")
     @_flags
     @click.option("--set", "sets", multiple=True, metavar="STAGE.OPTION=VALUE", help="Option of a plugin (repeatable).")
@@ -44,6 +47,9 @@ def _command(until: str, text: str):
     @click.option("--quiet", is_flag=True, help="Show no progress.")
     @click.option("-v", "--verbose", count=True, help="Log more; twice for everything.")
     def command(video, out, sets, config_path, plugins, overwrite, as_json, quiet, verbose, **flags):
+        if instead is not None and instead(video, out, flags, sets=sets, config_path=config_path, plugins=plugins,
+                                           overwrite=overwrite, as_json=as_json, quiet=quiet, verbose=verbose):
+            return
         settings = config.settings(video, flags, out=out, config=config_path, sets=sets, plugins=plugins,
                                    overwrite=overwrite, until=until)
         execute(settings, as_json=as_json, quiet=quiet, verbose=verbose)
@@ -53,20 +59,28 @@ def _command(until: str, text: str):
 
 def execute(settings: config.Settings, *, as_json: bool = False, quiet: bool = False, verbose: int = 0) -> None:
     """Load plugins, run the pipeline, and print what was written."""
-    from mrs import pipeline, progress
+    from mrs import pipeline
+
+    shown, registry = begin(settings.plugins, quiet, verbose)
+    with shown:
+        report = pipeline.run(settings, registry, shown, ("mrs", *sys.argv[1:]))
+    tell(report, settings.out, as_json, quiet)
+
+
+def begin(plugins: tuple[str, ...], quiet: bool, verbose: int):
+    """Return what shows progress, and the plugins; tell which of them did not load."""
+    from mrs import progress
     from mrs.plugins import load
 
     shown = progress.choose(quiet)
     _log_to(shown if not quiet else progress.Plain(), verbose)
-    registry = load(settings.plugins)
+    registry = load(plugins)
     for origin, error in registry.broken.items():
         logging.getLogger("mrs").warning("Plugin %s did not load: %s", origin, error)
-    with shown:
-        report = pipeline.run(settings, registry, shown, ("mrs", *sys.argv[1:]))
-    _print(report, settings.out, as_json, quiet)
+    return shown, registry
 
 
-def _print(report: dict[str, Any], out: Path, as_json: bool, quiet: bool) -> None:
+def tell(report: dict[str, Any], out: Path, as_json: bool, quiet: bool) -> None:
     """Print the written files (or run.json) on stdout, warnings on stderr."""
     if as_json:
         click.echo(json.dumps(report, indent=1, default=str))
@@ -105,4 +119,17 @@ run = _command("export", "Turn a video into refined BVH and an overlay video.\n\
                "interruption: what is finished is not done twice.")
 detect = _command("detect", "Find and track the people of a video: tracks.npz.")
 lift = _command("lift", "Go on to bodies in 3D: lifted.npz of each person.")
-smooth = _command("smooth", "Go on to refined motion: motion.npz of each person.")
+
+
+def _smooth_alone(*arguments, **named) -> bool:
+    """Smooth a run folder or a motion file; False for a video."""
+    from mrs.cli import smooth as alone
+
+    return alone.smooth(*arguments, **named)
+
+
+smooth = _command("smooth", "Refine the motion of a video, of a run, or of a motion file.\n\nA VIDEO is run until motion.npz of each "
+                  "person. The folder of a RUN is refined again with the options given, everybody or --person, from what "
+                  "its lifter said; the video may be gone. A MOTION (npz of mrs or AMASS, BVH, DeepMimic) is refined by what "
+                  "needs no video, and written to -o, an npz or bvh. [default: NAME_smooth.npz and .bvh]",
+                  what="VIDEO|RUN|MOTION", instead=_smooth_alone)

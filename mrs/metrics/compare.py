@@ -52,16 +52,21 @@ FRAMES = ("auto", "camera", "heading", "world")
 
 @dataclass(frozen=True)
 class Sampled:
-    """A motion at the times of comparison: joints_m (T, 24, 3), soles_m (T, 4, 3), root (T, 3, 3) matrices."""
+    """A motion at the times of comparison: joints_m (T, 24, 3), soles_m (T, 4, 3), root (T, 3, 3) matrices.
+
+    camera_R is its camera's, (3, 3) or (T, 3, 3), or None.
+    """
 
     times_s: np.ndarray
     joints_m: np.ndarray
     soles_m: np.ndarray
     root: np.ndarray
+    camera_R: np.ndarray | None = None
 
     def turned(self, turn: np.ndarray) -> Sampled:
-        """The same in axes turned by (3, 3)."""
-        return replace(self, joints_m=self.joints_m @ turn.T, soles_m=self.soles_m @ turn.T, root=turn @ self.root)
+        """The same in axes turned by (3, 3), or by (T, 3, 3) in every frame."""
+        back = np.swapaxes(turn, -1, -2)
+        return replace(self, joints_m=self.joints_m @ back, soles_m=self.soles_m @ back, root=turn @ self.root)
 
     @property
     def posed_m(self) -> np.ndarray:
@@ -128,7 +133,8 @@ def sample(motion: Motion, times_s: np.ndarray) -> Sampled:
     else:
         rows = np.searchsorted(motion.times_s, times_s - SAME_TIME_S)
         points, quats = points[rows], quats[rows]
-    return Sampled(times_s, points[:, :24], points[:, 24:], rotations.quat_to_matrix(quats))
+    camera = motion.camera and motion.camera.resampled(motion.times_s, times_s)
+    return Sampled(times_s, points[:, :24], points[:, 24:], rotations.quat_to_matrix(quats), camera and camera.R)
 
 
 def has_times(motion: Motion, times_s: np.ndarray) -> bool:
@@ -147,21 +153,21 @@ def _spline(times_s, points, at_s):
 def _frame(frame: str, motions: Sequence[Motion], truth: Motion) -> str:
     if frame not in FRAMES:
         raise UsageError(f"Expected a frame out of {', '.join(FRAMES)}, but got '{frame}'.")
-    still = all(m.camera is not None and np.ndim(m.camera.R) == 2 for m in (*motions, truth))
-    if frame == "camera" and not still:
-        raise InputError("Expected every motion to hold a camera that stands still, but one has none. "
-                         "Use --frame heading.")
+    cameras = [m.camera for m in (*motions, truth)]
+    if frame == "camera" and any(camera is None for camera in cameras):
+        raise InputError("Expected every motion to hold a camera, but one has none. Use --frame heading.")
+    still = all(camera is not None and camera.is_still for camera in cameras)
     return ("camera" if still else "heading") if frame == "auto" else frame
 
 
 def _measure(motion: Motion, pred: Sampled, truth: Motion, true: Sampled, frame: str) -> dict[str, float | None]:
     """Every measure of one prediction."""
     still = _still(true)
-    heights = true.soles_m[..., 1] - ground_height([truth])
+    heights = true.soles_m[..., 1] - min(ground_height([truth]), 0.0)  # above y = 0 they stand on a roof, not on another floor
     inverted = true.root[:, 1, 1] < 0
     out = _own(motion, pred, still) | {"floating_mm": 1000 * _floating(pred.soles_m[..., 1], heights, still)}
     if frame == "camera":
-        pred, true = pred.turned(motion.camera.R), true.turned(truth.camera.R)
+        pred, true = pred.turned(pred.camera_R), true.turned(true.camera_R)
     elif frame == "heading":
         pred = pred.turned(align.heading(pred.posed_m, true.posed_m))
     angle = _angle_deg(pred.root, true.root)

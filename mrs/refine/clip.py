@@ -9,8 +9,7 @@ import torch
 
 from mrs.body.torch_body import TorchBody, sixd_to_matrix
 from mrs.motion import Motion
-from mrs.refine import terms
-from mrs.refine.solver import Window, difference_weights
+from mrs.refine.solver import Window
 from mrs.refine.spaces import local_rotations
 from mrs.tracks import Track
 from mrs.world.ground import SOLES
@@ -98,16 +97,32 @@ class Clip:
         joints = self.body.joints(w.root, w.turned, self.betas)
         seen = torch.zeros_like(w.pull)
         if len(w.times) > 2:
-            a = terms.second_difference(joints, difference_weights((w.times[1:] - w.times[:-1]).clamp_min(1e-6).to(joints))[0])
+            a = _accelerations(joints, w.times)
             if w.has_camera:
                 ray = w.seen(joints)
                 ray = ray / ray.norm(dim=-1, keepdim=True).clamp_min(1e-6)
-                ray = (ray @ (w.R if w.R.ndim == 3 else w.R.expand(len(ray), 3, 3)))[1:-1]
+                ray = ray @ (w.R if w.R.ndim == 3 else w.R.expand(len(ray), 3, 3))
                 a = a - (a * ray).sum(-1, keepdim=True) * ray
-            seen[1:-1] = a.norm(dim=-1)
+            seen = a.norm(dim=-1)
         reach = round(0.07 * 30 / float(w.step.mean()))
         seen = torch.nn.functional.max_pool1d(seen.T[None], 2 * reach + 1, 1, reach)[0].T
         return self.changed(seen_acceleration=seen)
+
+    def with_local_share(self) -> Clip:
+        """The same clip with the share (24,) of each joint's pull that goes by its angle against its parent, not in the world.
+
+        Where errors add up along the chain, as a regressor's do, the start is steadier against the parent; where each
+        bone's direction is measured, as from landmarks, it is steadier in the world. Inverse variances decide.
+        """
+        w = self.all
+        if len(w.times) < 8:
+            return self
+        turned = w.initial
+        local = torch.cat([turned[:, :1], local_rotations(turned, self.body.parents)], 1)
+        world, own = _unsteadiness(turned), _unsteadiness(local)
+        share = world**2 / (world**2 + own**2)
+        share[0] = 0
+        return self.changed(local_share=share)
 
     def with_codes(self, prior) -> Clip:
         """The same clip with the codes of its state."""
@@ -146,6 +161,28 @@ class Clip:
         return self.numpy_body.motion(
             motion.times_s, self.all.root.cpu().double().numpy(), quats, self.betas.cpu().double().numpy(),
             confidence=motion.confidence, contacts=motion.contacts, frame="world", camera=camera, history=motion.history)
+
+
+def _unsteadiness(turned: torch.Tensor) -> torch.Tensor:
+    """Median (J,) over frames of how far each rotation (T, J, 3, 3) is from the mean of its neighbours, |R|_F."""
+    away = turned[1:-1] - (turned[:-2] + turned[2:]) / 2
+    return (away**2).sum((-1, -2)).median(0).values.sqrt() + 1e-4
+
+
+def _accelerations(points: torch.Tensor, times: torch.Tensor, sigma_s: float = 0.035) -> torch.Tensor:
+    """Accelerations (T, P, 3) of points (T, P, 3): of parabolas fitted about each time, whatever the times between."""
+    out = torch.zeros_like(points)
+    for rows in torch.arange(len(times)).split(256):
+        low = int(torch.searchsorted(times, times[rows[0]].clone() - 4 * sigma_s))
+        high = int(torch.searchsorted(times, times[rows[-1]] + 4 * sigma_s)) + 1
+        low, high = max(low - 1, 0), min(high + 1, len(times))
+        away = times[None, low:high] - times[rows, None]
+        design = torch.stack([torch.ones_like(away), away / sigma_s, (away / sigma_s) ** 2 / 2], -1)
+        weighted = torch.exp(-((away / sigma_s) ** 2) / 2)[..., None] * design
+        normal = torch.einsum("tsa,tsb->tab", weighted, design) + 0.02 * torch.eye(3).to(design)
+        share = torch.einsum("ta,tsa->ts", torch.linalg.inv(normal)[:, 2], weighted) / sigma_s**2
+        out[rows] = torch.einsum("ts,spc->tpc", share.to(points), points[low:high] - points[rows[len(rows) // 2]])
+    return out
 
 
 def segments(track: Track | None, motion: Motion) -> list[tuple[int, int]]:

@@ -10,6 +10,9 @@ from mrs.skeletons import SMPL_24
 
 GRAVITY_M_S2 = 9.81
 SHORTEST_S = 0.2
+SCALE_S = 0.35
+"""Shorter flights, as of a run, look slower than they are once smoothed, and say nothing of size."""
+LEFT_OUT_S = 0.05
 CLEAR_M = 0.04
 PLAUSIBLE = (0.55, 1.6)
 
@@ -45,6 +48,7 @@ class Fall:
 
     first: int
     past: int
+    seconds: float
     acceleration_m_s2: np.ndarray
     error_m_s2: float
 
@@ -63,9 +67,12 @@ def falls(joints_m: np.ndarray, contacts: np.ndarray, lowest_m: np.ndarray, time
         ends = [lowest_m[max(first - 1, 0)], lowest_m[min(past, len(times_s) - 1)]]
         if lowest_m[first:past].max() - min(ends) < CLEAR_M:
             continue
-        acceleration, error = _parabola(com[first:past], times_s[first:past])
+        inner = (times_s >= times_s[first] + LEFT_OUT_S) & (times_s <= times_s[past - 1] - LEFT_OUT_S)
+        if inner.sum() < 4:
+            continue
+        acceleration, error = _parabola(com[inner], times_s[inner])
         if PLAUSIBLE[0] < -acceleration[1] / GRAVITY_M_S2 < PLAUSIBLE[1]:
-            found.append(Fall(first, past, acceleration, error))
+            found.append(Fall(first, past, times_s[past - 1] - times_s[first], acceleration, error))
     return found
 
 

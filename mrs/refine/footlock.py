@@ -1,7 +1,13 @@
-"""Pin feet that stand: two-bone inverse kinematics after the optimisation.
+"""Foot locking: two-bone inverse kinematics after the optimisation.
 
 A sole point in contact is moved to the mean place of its contact interval, on the ground where the ground is near. The
 ankle follows, the knee stays in its plane, the foot keeps its turn, and corrections fade over BLEND_S outside contact.
+Feet that would sink into the ground are set on it. The modes mean what users know from commercial tools:
+
+- auto: feet that stand are locked, feet that glide in contact are not, only kept on the ground;
+- always: every contact is locked, gliding ones too, also doubtful ones and short gaps between them;
+- ground: nothing is locked, but feet near the ground are set on it, standing or gliding;
+- never: the motion stays as it is (in the air, in water).
 """
 
 from __future__ import annotations
@@ -10,46 +16,119 @@ import numpy as np
 
 from mrs import rotations
 from mrs.body import load_body
+from mrs.metrics import derivative
 from mrs.motion import Motion
 from mrs.world.ground import SOLES, TOUCHING
 
 BLEND_S = 0.15
 NEAR_GROUND_M = 0.10
+SET_DOWN_M = (0.02, 0.06)
 MAY_TOUCH = 0.2
+GLIDES_M = 0.15
+GAP_S = 0.30
+ROUNDS = 2
 STRETCH = 0.9995
 LEGS = ((1, 4, 7, (0, 1)), (2, 5, 8, (2, 3)))
 
 
 def lock_feet(motion: Motion, ground_m: float | None, mode: str = "auto") -> tuple[Motion, dict]:
-    """Return the motion with its contacts pinned, and how far ankles were moved in mm.
+    """Return the motion with its feet locked after `mode`, and a report of what that moved.
 
-    `ground_m` is the height of the ground, None where there is none to stand on. `mode` is "auto" (pin what touches),
-    "always" (also what may touch), "ground" (set down on the ground, but let it slide) or "never".
+    `ground_m` is the height of the ground, None where there is none to stand on. The report holds mean_mm and
+    largest_mm over both ankles, sunk_mm (how far the whole body moved at most), and for "left" and "right" mean_mm,
+    largest_mm, locked (intervals), locked_s (seconds in them) and slide_cm_s (what locked soles still slide).
     """
-    if mode == "never":
-        return motion, {"mode": mode, "mean_mm": 0.0, "largest_mm": 0.0}
     body = load_body(motion.body)
-    touching = motion.contacts > (MAY_TOUCH if mode == "always" else TOUCHING)
-    turned = body.global_rotations(motion.local_quat_wxyz)
     soles = body.keypoints(motion, SOLES)
-    joints = motion.joints_m
-    shifts, rolls = np.zeros((len(motion), 2, 3)), []
-    for leg, (hip, knee, ankle, points) in enumerate(LEGS):
-        asked, shares = _asked(soles[:, points], touching[:, points], motion.times_s, ground_m)
-        if mode == "ground":
-            asked = asked * [0, 1, 0]
-        roll, shifts[:, leg] = _foot(soles[:, points] - joints[:, ankle, None], asked, shares)
+    locks = _locks(motion, soles, ground_m, mode)
+    if mode == "never":
+        return motion, _report(motion, motion, locks, mode)
+    wishes = [_wishes(motion, soles[:, list(points)], locks, points, ground_m, mode) for _, _, _, points in LEGS]
+    goals = [soles[:, list(leg[3])] + wish[0] for leg, wish in zip(LEGS, wishes, strict=True)]
+    now = motion
+    for _ in range(ROUNDS):
+        now = _moved(now, goals, [wish[1] for wish in wishes])
+    return now, _report(motion, now, locks, mode)
+
+
+def _moved(now: Motion, goals: list[np.ndarray], weights: list[np.ndarray]) -> Motion:
+    """Bring each leg's heel and toe to its goals (T, 2, 3); where the foot can't, `weights` (T, 2) say which matters.
+
+    Skin at the ankle follows the shin a little, so that one round leaves some millimetres.
+    """
+    body = load_body(now.body)
+    turned, joints = body.global_rotations(now.local_quat_wxyz), now.joints_m
+    here = body.keypoints(now, SOLES)
+    shifts, rolls = np.zeros((len(now), 2, 3)), []
+    for leg, (_, _, ankle, points) in enumerate(LEGS):
+        points = list(points)
+        roll, shifts[:, leg] = _foot(here[:, points] - joints[:, ankle, None], goals[leg] - here[:, points], weights[leg])
         rolls.append(roll)
-    sunk = _reach_for(joints, joints[:, [7, 8]] + shifts, motion.times_s)
+    sunk = _reach_for(joints, joints[:, [7, 8]] + shifts, now.times_s)
     for leg, (hip, knee, ankle, _) in enumerate(LEGS):
         _bend(turned, joints + sunk[:, None], hip, knee, joints[:, ankle] + shifts[:, leg])
         turned[:, [ankle, ankle + 3]] = rolls[leg][:, None] @ turned[:, [ankle, ankle + 3]]
-    quats = body.local_quats(turned)
-    moved = 1000 * np.linalg.norm(shifts, axis=-1)
-    report = {"mode": mode, "mean_mm": float(moved.mean()), "largest_mm": float(moved.max())}
-    return body.motion(motion.times_s, motion.root_pos_m + sunk, quats, motion.betas, contacts=motion.contacts,
-                       confidence=motion.confidence, frame=motion.frame, camera=motion.camera,
-                       history=motion.history), report
+    return body.motion(now.times_s, now.root_pos_m + sunk, body.local_quats(turned), now.betas, contacts=now.contacts,
+                       confidence=now.confidence, frame=now.frame, camera=now.camera, history=now.history)
+
+
+def _locks(motion: Motion, soles: np.ndarray, ground_m: float | None, mode: str) -> list[list[tuple[int, int]]]:
+    """Intervals (first, past the last) in which each of the four soles is locked."""
+    if mode in ("never", "ground"):
+        return [[] for _ in SOLES.names]
+    locks = []
+    for point in range(len(SOLES)):
+        found = intervals(motion.contacts[:, point] > (MAY_TOUCH if mode == "always" else TOUCHING))
+        if mode == "always":
+            found = _closed(found, soles[:, point], motion.times_s, ground_m)
+        else:
+            found = [rows for rows in found if _spread(soles[slice(*rows), point]) < GLIDES_M]
+        locks.append(found)
+    return locks
+
+
+def _spread(places: np.ndarray) -> float:
+    """How far places (n, 3) lie from their mean across the ground at most, in metres."""
+    return float(np.linalg.norm((places - places.mean(0))[:, [0, 2]], axis=-1).max())
+
+
+def _closed(found, places: np.ndarray, times_s: np.ndarray, ground_m: float | None):
+    """Join neighbouring intervals over gaps of up to GAP_S in which the sole stays low and gets nowhere."""
+    out: list[tuple[int, int]] = []
+    for first, past in found:
+        if out:
+            before = out[-1]
+            floor = ground_m if ground_m is not None else min(places[slice(*before), 1].mean(), places[first:past, 1].mean())
+            short = times_s[first] - times_s[before[1] - 1] <= GAP_S
+            low = (places[before[1] : first, 1] < floor + NEAR_GROUND_M).all()
+            near = np.linalg.norm(places[slice(*before)].mean(0) - places[first:past].mean(0)) < GLIDES_M
+            if short and low and near:
+                first = out.pop()[0]
+        out.append((first, past))
+    return out
+
+
+def _report(before: Motion, after: Motion, locks, mode: str) -> dict:
+    """What locking did, overall and for each foot."""
+    moved = 1000 * np.linalg.norm(after.joints_m[:, [7, 8]] - before.joints_m[:, [7, 8]], axis=-1)
+    sunk = 1000 * np.linalg.norm(after.root_pos_m - before.root_pos_m, axis=-1).max()
+    report = {"mode": mode, "mean_mm": float(moved.mean()), "largest_mm": float(moved.max()), "sunk_mm": float(sunk)}
+    soles = load_body(after.body).keypoints(after, SOLES)
+    for leg, side in enumerate(("left", "right")):
+        points = LEGS[leg][3]
+        held = [(point, rows) for point in points for rows in locks[point]]
+        locked = np.zeros(len(after), bool)
+        slides = []
+        for point, (first, past) in held:
+            locked[first:past] = True
+            if past - first > 1:
+                speed = derivative(soles[first:past, point], after.times_s[first:past], 1)
+                slides.append(np.linalg.norm(speed[:, [0, 2]], axis=-1))
+        stays = sum(float(after.times_s[past - 1] - after.times_s[first]) for first, past in intervals(locked))
+        report[side] = {"mean_mm": float(moved[:, leg].mean()), "largest_mm": float(moved[:, leg].max()),
+                        "locked": len(intervals(locked)), "locked_s": stays,
+                        "slide_cm_s": 100 * float(np.concatenate(slides).mean()) if slides else 0.0}
+    return report
 
 
 def intervals(touching: np.ndarray) -> list[tuple[int, int]]:
@@ -58,38 +137,81 @@ def intervals(touching: np.ndarray) -> list[tuple[int, int]]:
     return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
 
 
-def _asked(points: np.ndarray, touching: np.ndarray, times_s: np.ndarray, ground_m: float | None):
-    """Shifts (T, 2, 3) that heel and toe (T, 2, 3) need to stand where they touch, and with what share (T, 2).
+def _wishes(motion: Motion, points: np.ndarray, locks, rows, ground_m: float | None, mode: str):
+    """Shifts (T, 2, 3) that heel and toe (T, 2, 3) need, and how much each matters (T, 2).
 
-    The share is 1 inside an interval and fades outside; where two intervals ask, they are averaged by share.
+    Inside a lock a point goes to its place, outside this fades; a point without a wish of its own goes with the other.
+    With a ground, what touches it without a lock is set on it, in mode "ground" all that is near, and what would sink
+    into it is lifted out.
     """
-    total, weights, shares = np.zeros(points.shape), np.zeros(touching.shape), np.zeros(touching.shape)
+    asked, shares = np.zeros(points.shape), np.zeros(points.shape[:2])
     for point in range(2):
-        for first, past in intervals(touching[:, point]):
-            place = points[first:past, point].mean(0)
-            if ground_m is not None and abs(place[1] - ground_m) < NEAR_GROUND_M:
-                place[1] = ground_m
-            rows = np.clip(np.arange(len(times_s)), first, past - 1)
-            away = np.maximum(times_s[first] - times_s, times_s - times_s[past - 1])
-            share = np.clip(1 - away / BLEND_S, 0, 1)
-            share = np.where(touching[:, point] & (away > 0), 0.0, share * share * (3 - 2 * share))
-            total[:, point] += share[:, None] * (place - points[rows, point])
-            weights[:, point] += share
-            shares[:, point] = np.maximum(shares[:, point], share)
-    return total / np.maximum(weights, 1e-9)[..., None], shares
+        asked[:, point], shares[:, point] = _held(points[:, point], locks[rows[point]], motion.times_s, ground_m)
+    shifts = _together(asked, shares)
+    if ground_m is None:
+        return shifts, shares + 1e-3
+    pulls = np.zeros_like(shares)
+    for point in range(2):
+        gliding = (motion.contacts[:, rows[point]] > TOUCHING) & (shares[:, point] < 1)
+        height = points[:, point, 1] - ground_m
+        pulls[:, point] = (1 - shares[:, point]) * _near(height, gliding, motion.times_s, mode)
+    after = points[..., 1] + shifts[..., 1] - ground_m
+    shifts[..., 1] += _together(-after[..., None], pulls)[..., 0]
+    shifts[..., 1] += np.maximum(ground_m - points[..., 1] - shifts[..., 1], 0)
+    return shifts, shares + pulls + 1e-3
 
 
-def _foot(offsets: np.ndarray, asked: np.ndarray, shares: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Roll of the foot (T, 3, 3) and shift of the ankle (T, 3) that meet what heel and toe ask for.
+def _held(places: np.ndarray, locks, times_s: np.ndarray, ground_m: float | None) -> tuple[np.ndarray, np.ndarray]:
+    """Shift (T, 3) of one sole to where it is locked, and with what share (T,); two locks are averaged by share."""
+    total, weights, shares = np.zeros(places.shape), np.zeros(len(places)), np.zeros(len(places))
+    stands = [places[first:past].mean(0) for first, past in locks]
+    for (first, past), place in zip(locks, stands, strict=True):
+        if ground_m is not None and abs(place[1] - ground_m) < NEAR_GROUND_M:
+            place[1] = ground_m
+        share = _faded(np.maximum(times_s[first] - times_s, times_s - times_s[past - 1]))
+        total += share[:, None] * (place - places[np.clip(np.arange(len(times_s)), first, past - 1)])
+        weights += share
+        shares = np.maximum(shares, share)
+    for (first, past), place in zip(locks, stands, strict=True):
+        total[first:past], weights[first:past] = place - places[first:past], 1
+    return total / np.maximum(weights, 1e-9)[:, None], shares
 
-    offsets (T, 2, 3) run from the ankle to heel and toe. The foot rolls only where both touch.
+
+def _faded(away_s: np.ndarray) -> np.ndarray:
+    """1 where `away_s` is not positive, fading smoothly to 0 at BLEND_S."""
+    return _smoothstep(1 - away_s / BLEND_S)
+
+
+def _together(asked: np.ndarray, shares: np.ndarray) -> np.ndarray:
+    """Shifts (T, 2, C) of two points of one foot: each by its share of its own wish, for the rest with the other's."""
+    wished = shares[..., None] * asked
+    return wished + (1 - shares)[..., None] * wished[:, ::-1]
+
+
+def _near(height: np.ndarray, gliding: np.ndarray, times_s: np.ndarray, mode: str) -> np.ndarray:
+    """Share (T,) with which a sole at `height` (T,) over the ground is set down on it; `gliding` says where it touches."""
+    share = np.zeros(len(times_s))
+    for first, past in intervals(gliding):
+        share = np.maximum(share, _faded(np.maximum(times_s[first] - times_s, times_s - times_s[past - 1])))
+    share = share * _smoothstep(2 * (NEAR_GROUND_M - height) / NEAR_GROUND_M)
+    low, high = SET_DOWN_M
+    return np.maximum(share, _smoothstep((high - height) / (high - low))) if mode == "ground" else share
+
+
+def _smoothstep(share: np.ndarray) -> np.ndarray:
+    share = np.clip(share, 0, 1)
+    return share * share * (3 - 2 * share)
+
+
+def _foot(offsets: np.ndarray, asked: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Roll of the foot (T, 3, 3) and shift of the ankle (T, 3) that move heel and toe by `asked` (T, 2, 3).
+
+    offsets (T, 2, 3) run from the ankle to heel and toe; their distance can't change, what is left is shared by weight.
     """
-    both = shares.min(1)[:, None]
     sole = offsets[:, 1] - offsets[:, 0]
-    roll = rotations.quat_to_matrix(rotations.between(sole, sole + both * (asked[:, 1] - asked[:, 0])))
+    roll = rotations.quat_to_matrix(rotations.between(sole, sole + asked[:, 1] - asked[:, 0]))
     rolled = np.einsum("tab,tpb->tpa", roll, offsets)
-    wanted = (shares[..., None] * (offsets + asked - rolled)).sum(1) / np.maximum(shares.sum(1), 1e-9)[:, None]
-    return roll, shares.max(1)[:, None] * wanted
+    return roll, (weights[..., None] * (offsets + asked - rolled)).sum(1) / weights.sum(1, keepdims=True)
 
 
 def _reach_for(joints: np.ndarray, targets: np.ndarray, times_s: np.ndarray) -> np.ndarray:
@@ -102,7 +224,7 @@ def _reach_for(joints: np.ndarray, targets: np.ndarray, times_s: np.ndarray) -> 
         line = targets[:, leg] - joints[:, hip]
         length = np.linalg.norm(line, axis=-1, keepdims=True)
         missing += np.maximum(length - longest, 0) * line / np.maximum(length, 1e-9)
-    if not missing.any():
+    if not missing.any() or len(times_s) < 2:
         return missing
     rate_hz = (len(times_s) - 1) / (times_s[-1] - times_s[0])
     reach = 2 * round(BLEND_S / 2 * rate_hz) + 1

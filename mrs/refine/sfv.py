@@ -43,6 +43,7 @@ class Plan:
     foot_lock: str = "auto"
     space: str = "pose"
     mend_starts: bool = True
+    pull_s: float = 0.05
     gravity_scale: bool = True
     free_betas: bool = False
     free_focal: bool = False
@@ -76,6 +77,8 @@ class _Refiner:
         total, frames = 2 * len(self.motion), len(self.motion)
         self._tell_height()
         self._mend()
+        self.clip = self.clip.with_local_share()
+        self.clip = self.clip.changed(initial=self.clip.smoothed(self.plan.pull_s).all.turned)
         self.clip = self.clip.smoothed(self.plan.start_s).with_seen_acceleration()
         self._take_codes()
         lasting = replace(self.scales, reprojection_rho=None)
@@ -130,10 +133,11 @@ class _Refiner:
         smooth = self.clip.motion(self.motion)
         contacts = self._contacts(smooth)
         flights = self._flights(smooth, contacts)
-        if self.plan.gravity_scale and self.plan.height_m is None and flights and self.clip.all.has_camera:
-            factor, spread = flight.scale_from_gravity(flights)
+        long = [fall for fall in flights if fall.seconds >= flight.SCALE_S]
+        if self.plan.gravity_scale and self.plan.height_m is None and long and self.clip.all.has_camera:
+            factor, spread = flight.scale_from_gravity(long)
             self.clip = self.clip.scaled(factor)
-            self.report["gravity"] = {"flights": len(flights), "size_factor": factor, "log_spread": spread}
+            self.report["gravity"] = {"flights": len(long), "size_factor": factor, "log_spread": spread}
             smooth = self.clip.motion(self.motion)
         self._unswap(smooth)
         smooth = replace(smooth, contacts=contacts)
@@ -191,9 +195,9 @@ class _Refiner:
         self.clip.betas = sum(share * solved.betas for solved, share in found) / weight
         log_focal = sum(share * solved.log_focal for solved, share in found) / weight
         K = self.clip.all.K.clone()
-        K[0, 0], K[1, 1] = K[0, 0] * log_focal.exp()[0], K[1, 1] * log_focal.exp()[0]
+        K[..., [0, 1], [0, 1]] *= log_focal.exp()[0]
         self.clip = self.clip.changed(K=K)
-        self.report["focal_px"] = float(K[0, 0])
+        self.report["focal_px"] = float(K[..., 0, 0].mean())
 
     def _segment(self, first: int, past: int, scales: Scales, iterations: int, progress, free_betas, free_focal):
         """Solve the windows of one stretch of rows; yield what each found and how many frames it has."""

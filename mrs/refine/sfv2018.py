@@ -99,9 +99,9 @@ def to_theta(motion: Motion, crops: Crops) -> np.ndarray:
     camera = motion.camera
     pelvis = camera.to_camera(motion.root_pos_m)
     depth = np.maximum(pelvis[:, 2:], NEAREST_M)
-    focal = np.array([camera.K[0, 0], camera.K[1, 1]])
-    pixel = pelvis[:, :2] / depth * focal + camera.K[:2, 2]
-    scale = camera.focal_px * crops.sigma[:, None] / (HALF_PX * depth)
+    focal = camera.K[..., [0, 1], [0, 1]]
+    pixel = pelvis[:, :2] / depth * focal + camera.K[..., :2, 2]
+    scale = camera.K[..., :1, 0] * crops.sigma[:, None] / (HALF_PX * depth)
     quats = motion.local_quat_wxyz.copy()
     quats[:, 0] = rotations.matrix_to_quat(_to_crop_axes(camera, crops) @ rotations.quat_to_matrix(quats[:, 0]))
     pose = rotations.quat_to_axis_angle(quats).reshape(len(motion), 72)
@@ -116,10 +116,10 @@ def to_motion(theta: np.ndarray, crops: Crops, motion: Motion) -> Motion:
     """
     camera, body = motion.camera, load_body(motion.body)
     scale = np.maximum(theta[:, :1], SMALLEST_SCALE)
-    depth = camera.focal_px * crops.sigma[:, None] / (HALF_PX * scale)
+    depth = camera.K[..., :1, 0] * crops.sigma[:, None] / (HALF_PX * scale)
     pixel = crops.to_source(scale * theta[:, 1:3])
-    focal = np.array([camera.K[0, 0], camera.K[1, 1]])
-    pelvis = np.concatenate([(pixel - camera.K[:2, 2]) / focal, np.ones_like(depth)], 1) * depth
+    focal = camera.K[..., [0, 1], [0, 1]]
+    pelvis = np.concatenate([(pixel - camera.K[..., :2, 2]) / focal, np.ones_like(depth)], 1) * depth
     local = rotations.axis_angle_to_matrix(theta[:, 3:75].reshape(-1, 24, 3))
     local[:, 0] = np.swapaxes(_to_crop_axes(camera, crops), -1, -2) @ local[:, 0]
     quats = rotations.align_hemispheres(rotations.matrix_to_quat(local))
@@ -134,7 +134,7 @@ def _to_crop_axes(camera: Camera, crops: Crops) -> np.ndarray:
     turns the body by the angle of the ray. Bodies enter and leave the crops through this rotation.
     """
     pixel = crops.to_source(np.zeros_like(crops.start_px))
-    ray = np.concatenate([(pixel - camera.K[:2, 2]) / [camera.K[0, 0], camera.K[1, 1]], np.ones((len(pixel), 1))], 1)
+    ray = np.concatenate([(pixel - camera.K[..., :2, 2]) / camera.K[..., [0, 1], [0, 1]], np.ones((len(pixel), 1))], 1)
     return rotations.quat_to_matrix(rotations.between(ray, np.array([0, 0, 1.0]))) @ camera.R
 
 
@@ -252,7 +252,7 @@ def refine(track: Track, motion: Motion, weights: Weights = Weights(), *, iterat
            learning_rate: float = 1e-3, camera_bug: bool = True, device: str = "cpu",
            progress=lambda done, total: None) -> tuple[Motion, dict]:
     """Refine a world motion as SFV did; return it and a report of every term before and after."""
-    camera = _still_camera(motion)
+    camera = _camera_of(motion)
     crops, report = crops_of(track.keypoints.convert(track.keypoints_px.astype(float), COCOPLUS_19)), {}
     if crops is None:
         crops = crops_of(_own_keypoints(motion, camera))
@@ -267,11 +267,11 @@ def _own_keypoints(motion: Motion, camera: Camera) -> np.ndarray:
     """The body's own cocoplus keypoints (N, 19, 3) in pixels, with confidence 1."""
     marks = camera.to_camera(load_body(motion.body).keypoints(motion, COCOPLUS_19))
     marks[..., 2] = np.maximum(marks[..., 2], NEAREST_M)
-    px = marks @ camera.K.T
+    px = marks @ np.swapaxes(camera.K, -1, -2)
     return np.concatenate([px[..., :2] / px[..., 2:], np.ones_like(px[..., :1])], -1)
 
 
-def _still_camera(motion: Motion) -> Camera:
-    if motion.camera is None or np.ndim(motion.camera.R) != 2:
-        raise InputError("Expected a motion with a camera that stands still, but it has none. Type: --smoother butterworth")
+def _camera_of(motion: Motion) -> Camera:
+    if motion.camera is None:
+        raise InputError("Expected a motion with the camera that saw it, but it has none. Type: --smoother butterworth")
     return motion.camera

@@ -20,7 +20,7 @@ from threadpoolctl import threadpool_limits
 from mrs.body.torch_body import TorchBody
 from mrs.refine import terms
 from mrs.refine.flight import MASS_SHARES
-from mrs.refine.spaces import Coded, Pose6d, to_sixd
+from mrs.refine.spaces import Coded, Pose6d, local_rotations, to_sixd
 
 STOP = 1e-5
 """Relative decrease of the objective, in one iteration, at which a window has converged."""
@@ -32,15 +32,15 @@ HAND_M = 0.04
 class Scales:
     """Scales and weights of the objective, in physical units; 0 switches a term off where it is a weight."""
 
-    reprojection: float = 0.02
-    reprojection_rho: float | None = 20.0
-    pose_deg: float = 15.0
-    pose_weight: float = 1.0
-    acceleration_m_s2: float = 25.0
-    jerk_m_s3: float = 800.0
-    seen_share: float = 1.0
-    seen_most_m_s2: float = 50.0
-    spin_rad_s2: float = 60.0
+    reprojection: float = 0.012
+    reprojection_rho: float | None = 12.0
+    pose_deg: float = 20.0
+    pose_weight: float = 10.0
+    acceleration_m_s2: float = 20.0
+    jerk_m_s3: float = 400.0
+    seen_m_s2: float = 5.0
+    seen_most: float = 12.0
+    spin_rad_s2: float = 45.0
     limit: float = 0.1
     betas: float = 0.5
     contact_m_s: float = 0.03
@@ -55,7 +55,7 @@ class Scales:
     prior_weight: float = 0.02
     root_m: float = 0.03
     log_focal: float = 0.15
-    hold: float = 1e4
+    hold: float = 4e4
     off: frozenset[str] = frozenset()
 
 
@@ -65,7 +65,7 @@ class Window:
 
     times (T,) in double precision, step (T,) time a frame stands for over 1/30 s, observed (T, K, 2) px, weights (T, K), height (T,) px,
     turned (T, 24, 3, 3) and root (T, 3) the start in the world, pull (T, 24) reliability of the start and `initial`
-    (T, 24, 3, 3) what it pulls to; K (3, 3), R and t the camera, (3, 3) and (3,) or one a frame; has_camera: whether there
+    (T, 24, 3, 3) what it pulls to; K, R and t the camera, (3, 3), (3, 3) and (3,) or one a frame; has_camera: whether there
     is one, or nothing was seen at all. contacts (T, 4), hands (T, 2) and flight (T,) are probabilities, ground () a height,
     each or None; codes (T, D) where a decoder is used; held: how many leading frames are the end of the previous window and stay.
     """
@@ -82,6 +82,7 @@ class Window:
     K: torch.Tensor
     R: torch.Tensor
     t: torch.Tensor
+    local_share: torch.Tensor | None = None
     seen_acceleration: torch.Tensor | None = None
     contacts: torch.Tensor | None = None
     ground: torch.Tensor | None = None
@@ -96,11 +97,11 @@ class Window:
 
     def at(self, rows) -> Window:
         """The same for some rows."""
-        whole = {"K", "ground", "up", "has_camera", "held"}
+        whole, still = {"local_share", "ground", "up", "has_camera", "held"}, {"K": 2, "R": 2, "t": 1}
         values = {}
         for f in fields(self):
             value = getattr(self, f.name)
-            per_frame = f.name not in whole and value is not None and (f.name not in "Rt" or value.ndim > 2 - (f.name == "t"))
+            per_frame = f.name not in whole and value is not None and value.ndim > still.get(f.name, 0)
             values[f.name] = value[rows] if per_frame else value
         return Window(**values)
 
@@ -143,10 +144,11 @@ class Problem:
         self.between = (window.times[1:] - window.times[:-1]).clamp_min(1e-6).to(window.root)
         self.inverse_dt2, self.middle_s = difference_weights(self.between)
         self.space = self._space(space, decoder)
+        self.initial_local = local_rotations(window.initial, body.parents)
         self.mass_shares = torch.as_tensor(MASS_SHARES).to(window.root)
         points = float(window.weights.sum(1).mean().clamp_min(1.0))
         smooth = 24 / scales.acceleration_m_s2**2
-        self.allowed = self._allowed_acceleration()
+        self.lively = self._lively()
         self.turn_basis = self._basis(150.0, 12 * (0.3 / scales.acceleration_m_s2) ** 2)
         if window.has_camera:
             camera = window.seen(window.root)
@@ -189,13 +191,12 @@ class Problem:
         basis = torch.linalg.solve_triangular(factor, eye, upper=False).T.to(like)
         return torch.where(basis.abs() > 1e-6 * basis.abs().max(), basis, torch.zeros_like(basis)).contiguous()
 
-    def _allowed_acceleration(self):
-        """sqrt(scale^2 + (share a_seen)^2) (T, 24): smoothness that follows the evidence."""
+    def _lively(self):
+        """How much livelier than usual each joint (T, 24) is seen to be: sqrt(1 + (a_seen / seen_m_s2)^2), within bounds."""
         seen = self.window.seen_acceleration
-        base = self.scales.acceleration_m_s2
         if seen is None:
-            return torch.full_like(self.window.pull, base)
-        return (base**2 + (self.scales.seen_share * seen).clamp_max(self.scales.seen_most_m_s2) ** 2).sqrt()
+            return torch.ones_like(self.window.pull)
+        return (1 + (seen / self.scales.seen_m_s2).clamp_max(self.scales.seen_most) ** 2).sqrt()
 
     def state(self, u_turn, u_root):
         """Variables to global rotations (T, 24, 3, 3) and root (T, 3) in the world."""
@@ -215,8 +216,7 @@ class Problem:
         if w.has_camera:
             out["reprojection"] = self._reprojection(joints, turned, betas, log_focal)
         out |= {
-            "pose": s.pose_weight * terms.pose_pull(turned, w.initial, w.pull, w.step,
-                                                    scale_rad=s.pose_deg * torch.pi / 180),
+            "pose": s.pose_weight * self._pose_pull(turned, carriers),
             "limits": terms.limits(turned, carriers, w.step, scale=s.limit),
             "shape": terms.shape_prior(betas, self.betas0, scale=s.betas),
         }
@@ -234,12 +234,23 @@ class Problem:
             out["held"] = s.hold * gap
         return out
 
+    def _pose_pull(self, turned, carriers):
+        """Pull to the start by each joint's angle in the world and against its parent, by how steady the start is in either."""
+        w, s = self.window, self.scales
+        scale = s.pose_deg * torch.pi / 180
+        if w.local_share is None:
+            return terms.pose_pull(turned, w.initial, w.pull, w.step, scale_rad=scale)
+        share = w.local_share
+        world = terms.pose_pull(turned, w.initial, w.pull * (1 - share), w.step, scale_rad=scale)
+        return world + terms.pose_pull(carriers.transpose(-1, -2) @ turned[:, 1:], self.initial_local, (w.pull * share)[:, 1:], w.step,
+                                       scale_rad=scale)
+
     def _reprojection(self, joints, turned, betas, log_focal):
         w, s = self.window, self.scales
         marks = w.seen(self.body.keypoints(joints, turned, betas))
-        focal = torch.stack([w.K[0, 0], w.K[1, 1]])
+        focal = torch.stack([w.K[..., 0, 0], w.K[..., 1, 1]], -1)[..., None, :]
         focal = focal if log_focal is None else focal * log_focal.exp()
-        projected = marks[..., :2] / marks[..., 2:].clamp_min(0.05) * focal + w.K[:2, 2]
+        projected = marks[..., :2] / marks[..., 2:].clamp_min(0.05) * focal + w.K[..., None, :2, 2]
         return terms.reprojection(projected, w.observed, w.weights, w.height, w.step, scale=s.reprojection,
                                   rho=s.reprojection_rho)
 
@@ -257,14 +268,14 @@ class Problem:
         if len(w.times) > 2:
             accelerations = terms.second_difference(joints, self.inverse_dt2)
             felt = accelerations * self._per_distance(root) if w.has_camera else accelerations
-            out["acceleration"] = terms.acceleration(felt, w.step, scale_m_s2=self.allowed[1:-1])
-            out["spin"] = terms.spin(turned, self.inverse_dt2, w.step, scale_rad_s2=s.spin_rad_s2)
+            out["acceleration"] = terms.acceleration(felt, w.step, scale_m_s2=s.acceleration_m_s2 * self.lively[1:-1])
+            out["spin"] = terms.spin(turned, self.inverse_dt2, w.step, scale_rad_s2=s.spin_rad_s2 * self.lively[1:-1])
             if w.flight is not None:
                 fall = torch.einsum("j,tjc->tc", self.mass_shares, accelerations)
                 out["ballistic"] = s.ballistic_weight * terms.ballistic(fall, w.flight, w.up, w.step,
                                                                         scale_m_s2=s.ballistic_m_s2)
         if len(w.times) > 3:
-            out["jerk"] = terms.jerk(felt, self.middle_s, w.step, scale_m_s3=s.jerk_m_s3 / s.acceleration_m_s2 * self.allowed[1:-2])
+            out["jerk"] = terms.jerk(felt, self.middle_s, w.step, scale_m_s3=s.jerk_m_s3 * self.lively[1:-2])
         return out
 
     def _per_distance(self, root) -> torch.Tensor:

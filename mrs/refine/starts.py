@@ -89,7 +89,7 @@ def _errors_2d(body, keypoints, keypoints_px, weights, heights_px, turned, betas
     root, _ = resect(marks, keypoints_px[..., :2], weights, K, rounds=4, robust_px=0.1 * heights_px)
     placed = marks + root[:, None]
     with np.errstate(invalid="ignore", divide="ignore"):
-        px = placed[..., :2] / placed[..., 2:] * [K[0, 0], K[1, 1]] + K[:2, 2]
+        px = placed[..., :2] / placed[..., 2:] * K[..., None, [0, 1], [0, 1]] + K[..., None, :2, 2]
         square = ((px - keypoints_px[..., :2]) ** 2).sum(-1) / heights_px[:, None] ** 2
     square = np.minimum(np.nan_to_num(square, nan=0.04), 0.04)
     total = weights.sum(1)

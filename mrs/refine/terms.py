@@ -11,7 +11,7 @@ from typing import Protocol
 
 import torch
 
-KNEE = 2.0
+KNEE = 1.5
 GRAVITY_M_S2 = 9.81
 TERMS = ("reprojection", "pose", "limits", "shape", "focal", "prior", "acceleration", "spin", "jerk", "contact", "ground",
          "hands", "penetration", "ballistic", "root")

@@ -23,12 +23,13 @@ def level_camera(size_px: tuple[int, int], fov_deg: float | None = None, tilt_de
 def to_world(motion: Motion) -> Motion:
     """Move a camera-frame motion into the world of its camera. Body joint rotations stay as they are.
 
-    The world turns from the *left*: R_world = R_wc R_camera and p_world = R_wc p_camera + t_wc.
+    The world turns from the *left*: R_world = R_wc R_camera and p_world = R_wc p_camera + t_wc, with the pose that the
+    camera has in each frame where it moves.
     """
     if motion.frame == "world":
         return motion
     camera = motion.camera or level_camera((1, 1))
-    return _rigid(motion, camera.R.T, -camera.R.T @ camera.t, moved_camera=motion.camera)
+    return _rigid(motion, np.swapaxes(camera.R, -1, -2), camera.centre_m, moved_camera=motion.camera)
 
 
 def settle(motions: list[Motion]) -> list[Motion]:
@@ -52,13 +53,18 @@ def heading_rad(motion: Motion, row: int = 0) -> float:
 
 
 def _rigid(motion: Motion, turn: np.ndarray, shift: np.ndarray, moved_camera: Camera | None = None) -> Motion:
-    """Apply p -> turn p + shift to a motion; its camera moves along unless `moved_camera` already stands there."""
+    """Apply p -> turn p + shift to a motion, turn (3, 3) and shift (3,) or one a frame (T, 3, 3) and (T, 3).
+
+    Its camera moves along unless `moved_camera` already stands there.
+    """
     quats = motion.local_quat_wxyz.copy()
     quats[:, 0] = rotations.align_hemispheres(
         rotations.matrix_to_quat(turn @ rotations.quat_to_matrix(motion.local_quat_wxyz[:, 0])))
+    back = np.swapaxes(turn, -1, -2)
     camera = moved_camera
     if camera is None and motion.camera is not None:
-        R = motion.camera.R @ turn.T
-        camera = replace(motion.camera, R=R, t=motion.camera.t - R @ shift)
-    return replace(motion, root_pos_m=motion.root_pos_m @ turn.T + shift, joints_m=motion.joints_m @ turn.T + shift,
-                   local_quat_wxyz=quats, camera=camera, frame="world")
+        R = motion.camera.R @ back
+        camera = replace(motion.camera, R=R, t=motion.camera.t - (R @ shift[..., None])[..., 0])
+    root = (motion.root_pos_m[:, None] @ back + shift[..., None, :])[:, 0]
+    joints = motion.joints_m @ back + shift[..., None, :]
+    return replace(motion, root_pos_m=root, joints_m=joints, local_quat_wxyz=quats, camera=camera, frame="world")

@@ -7,7 +7,7 @@ import numpy as np
 
 def resect(points_m: np.ndarray, keypoints_px: np.ndarray, weights: np.ndarray, K: np.ndarray,
            *, rounds: int = 6, robust_px: np.ndarray | float = 10.0) -> tuple[np.ndarray, np.ndarray]:
-    """Translations (T, 3) that put points (T, K, 3) onto keypoints (T, K, 2), full perspective.
+    """Translations (T, 3) that put points (T, K, 3) onto keypoints (T, K, 2), full perspective; K (3, 3) or (T, 3, 3).
 
     Each keypoint gives two equations linear in the translation, f (X + tx) = (u - cx) (Z + tz) and likewise for v
     (the direct linear form of CLIFF's and HMR's weak-to-full conversion). Solved `rounds` times by least squares,
@@ -15,7 +15,8 @@ def resect(points_m: np.ndarray, keypoints_px: np.ndarray, weights: np.ndarray, 
     a number, so that gross errors do not decide where the search starts (graduated non-convexity, Blake and Zisserman).
     Returns the translations and the mean residual in pixels (T,). Frames with too little weight give NaN.
     """
-    ray = (keypoints_px - K[:2, 2]) / np.array([K[0, 0], K[1, 1]])
+    focal = K[..., None, [0, 1], [0, 1]]
+    ray = (keypoints_px - K[..., None, :2, 2]) / focal
     robust = np.broadcast_to(np.asarray(robust_px, float), points_m.shape[:1])[:, None]
     use, weights = weights > 0, weights.astype(float)
     enough = use.sum(1) >= 3
@@ -26,7 +27,7 @@ def resect(points_m: np.ndarray, keypoints_px: np.ndarray, weights: np.ndarray, 
         shift[enough] = _solve(points_m[enough], ray[enough], current[enough])
         placed = points_m + shift[:, None]
         with np.errstate(invalid="ignore", divide="ignore"):
-            error = np.linalg.norm((placed[..., :2] / placed[..., 2:] - ray) * K[0, 0], axis=-1)
+            error = np.linalg.norm((placed[..., :2] / placed[..., 2:] - ray) * focal[..., :1], axis=-1)
             current = np.nan_to_num(weights / (1 + (error / (wide * robust)) ** 2) ** 2)
         enough &= (current > 0).sum(1) >= 3
     total = weights.sum(1)

@@ -43,10 +43,10 @@ class OverlayRenderer:
         from mrs.report import paint
 
         options, box = self.options, None
-        joints = paint.to_pixels(person.joints_camera[row], person.camera.K)
+        K = person.camera.at(row).K
+        joints = paint.to_pixels(person.joints_camera[row], K)
         if options.mesh:
-            box = paint.paint_mesh(rgb, person.points_camera(row), person.body.faces, person.camera.K, person.colour,
-                                   options.opacity)
+            box = paint.paint_mesh(rgb, person.points_camera(row), person.body.faces, K, person.colour, options.opacity)
         if options.skeleton:
             light = tuple(int(128 + value / 2) for value in person.colour)
             paint.paint_skeleton(rgb, joints, light, max(rgb.shape[0] / 400, 1.0))
@@ -76,8 +76,9 @@ class _Drawn:
         """Vertices (V, 3) in the camera frame; skinned some frames at a time."""
         first = row - row % SKINNED_AT_ONCE
         if first != self._first:
-            vertices = self.body.vertices(self.motion, slice(first, first + SKINNED_AT_ONCE))
-            self._first, self._points = first, self.camera.to_camera(vertices)
+            rows = slice(first, first + SKINNED_AT_ONCE)
+            vertices = self.body.vertices(self.motion, rows)
+            self._first, self._points = first, self.camera.at(rows).to_camera(vertices)
         return self._points[row - first]
 
 
@@ -101,7 +102,9 @@ def _camera_of(motion, video):
     """Return the camera of a motion, scaled to the video's size; a motion in the camera frame needs no extrinsics."""
     from mrs.cameras import Camera
 
-    camera = motion.camera or video.camera or Camera.from_fov(video.size_px)
+    camera = motion.camera
+    if camera is None:
+        camera = (video.camera or Camera.from_fov(video.size_px)).resampled(video.times_s, motion.times_s)
     if motion.frame == "camera":
         camera = replace(camera, R=np.eye(3), t=np.zeros(3))
     if tuple(camera.size_px) != tuple(video.size_px):

@@ -7,6 +7,24 @@ import numpy as np
 import mrs
 
 
+class Gaussian:
+    """Gaussian mean over time."""
+
+    name = "gaussian"
+
+    class Options:
+        sigma_s: float = mrs.option(0.1, "Standard deviation in seconds (3 frames at 30 a second).", min=0.001)
+
+    def smooth(self, video, track, motion):
+        """Return the filtered Motion."""
+        from scipy.ndimage import gaussian_filter1d
+
+        def run(values, rate_hz):
+            return gaussian_filter1d(values, self.options.sigma_s * rate_hz, axis=0, mode="nearest")
+
+        return _filtered(track, motion, run)
+
+
 class Butterworth:
     """Butterworth low-pass run forwards and backwards: no lag."""
 
@@ -100,8 +118,9 @@ def _filtered(track, motion, run):
     from mrs.world.ground import sole_points
 
     times = motion.times_s
-    if len(times) < 4:
-        return motion
+    if len(times) < 4 or not (np.diff(times) > 0).all():
+        why = "fewer than four frames" if len(times) < 4 else "times that do not grow"
+        return motion.with_history(stage="filter", fallback=f"The motion stays as it is: {why} can't be filtered.")
     sixd = rotations.matrix_to_sixd(rotations.quat_to_matrix(motion.local_quat_wxyz)).reshape(len(times), -1)
     signal = np.concatenate([motion.root_pos_m, sixd], 1)
     between = np.diff(times)
@@ -127,6 +146,7 @@ def _interpolate(at, times, values):
 @mrs.hookimpl
 def register_smoothers(register):
     """Offer the filters."""
+    register(Gaussian)
     register(OneEuro)
     register(Butterworth)
     register(SavitzkyGolay)

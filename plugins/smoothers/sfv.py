@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import mrs
 
 
@@ -16,8 +18,8 @@ class Sfv:
                                 choices=("pose", "latent", "prior", "hybrid"))
         iterations: int = mrs.option(60, "Iterations of the first pass, without contacts.", min=1, max=1000)
         contact_iterations: int = mrs.option(30, "Iterations of the second pass, with contacts.", min=1, max=1000)
-        acceleration_m_s2: float = mrs.option(25.0, "Accelerations beyond this and what the picture shows are smoothed.", min=0.1)
-        pose_weight: float = mrs.option(1.0, "How strongly the lifted pose pulls.", min=0)
+        acceleration_m_s2: float = mrs.option(20.0, "Accelerations beyond this, and beyond what the picture shows, are smoothed.", min=0.1)
+        pose_weight: float = mrs.option(10.0, "How strongly the lifted pose pulls.", min=0)
         prior_weight: float = mrs.option(0.02, "How strongly the pose prior pulls.", min=0)
         contact_weight: float = mrs.option(4.0, "How strongly feet in contact stand still.", min=0)
         ground_weight: float = mrs.option(4.0, "How strongly contacts lie on one ground; 0 for stairs.", min=0)
@@ -34,15 +36,17 @@ class Sfv:
 
     def smooth(self, video, track, motion):
         """Return the refined Motion in the world frame. Without a track only the terms that need no evidence act."""
+        from mrs import evidence
         from mrs.refine.sfv import Plan, refine
 
-        o = self.options
+        o, found = self.options, evidence.usable(track, motion)
         plan = Plan(iterations=o.iterations, contact_iterations=o.contact_iterations, window_frames=o.window_frames,
                     foot_lock=o.foot_lock, space=o.space, mend_starts=o.mend_starts, gravity_scale=o.gravity_scale,
                     free_betas=o.free_betas, free_focal=o.free_focal, height_m=o.height_m)
-        refined, report = refine(track, motion, self._scales(), plan, device=self.device, progress=self.progress,
+        refined, report = refine(found.track, found.motion, self._scales(), plan, device=self.device, progress=self.progress,
                                  prior=self._prior(), extra=getattr(self, "extra_terms", ()))
-        return refined.with_history(stage="refine", **report)
+        told = {"warnings": list(found.told)} if found.told else {}
+        return replace(refined, times_s=motion.times_s).with_history(stage="refine", **report, **told)
 
     def _scales(self):
         from mrs.refine.solver import Scales

@@ -24,16 +24,21 @@ class Sfv2018:
         """Return the refined Motion in the world frame."""
         from dataclasses import replace
 
+        from mrs.evidence import cleaned_track
         from mrs.refine.sfv2018 import Weights, refine
         from mrs.world.contact import contact_probabilities
         from mrs.world.ground import sole_points
 
+        if track is None:
+            raise mrs.InputError("Expected keypoints of a video for sfv-2018, but there are none. Type: --smoother sfv")
         o = self.options
         weights = Weights(o.keypoint_weight, o.beta_weight, o.pose_weight, o.joint_weight, o.camera_weight)
+        track, bad = cleaned_track(track)
         refined, report = refine(track, motion, weights, iterations=o.iterations, learning_rate=o.learning_rate,
                                  camera_bug=o.camera_bug, device=self.device, progress=self.progress)
         contacts = contact_probabilities(sole_points(refined), refined.times_s, refined.camera)
-        return replace(refined, contacts=contacts).with_history(stage="refine", **report)
+        told = {"warnings": [f"{bad} keypoints or boxes were not numbers and are taken for unseen."]} if bad else {}
+        return replace(refined, contacts=contacts).with_history(stage="refine", **report, **told)
 
 
 @mrs.hookimpl

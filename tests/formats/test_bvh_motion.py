@@ -5,6 +5,7 @@ import pytest
 
 from mrs import rotations
 from mrs.body import load_body
+from mrs.cameras import Camera
 from mrs.formats import bvh
 from mrs.formats.bvh_motion import UNITS_PER_M, end_sites, to_bvh
 from mrs.formats.bvh_names import PRESETS
@@ -144,6 +145,19 @@ def test_yaw_roll_and_pitch_stay_what_they_are(turn, channel, frame):
         assert angles[name] == pytest.approx(max(turn) if name == channel else 0, abs=1e-9)
     np.testing.assert_allclose(document.values[0, :3], [50, 100, -300])
     assert bool(notes) == (frame == "camera")
+
+
+def test_what_a_moving_camera_saw_is_put_into_its_world():
+    """A lifted motion of a camera that turns and walks is written as the world motion that it is."""
+    world = random_motion(frames=8)
+    R = rotations.axis_angle_to_matrix(np.linspace([0, 0, 0], [0.3, -0.8, 0.1], 8)) @ np.diag([1.0, -1, -1])
+    camera = Camera(np.eye(3), R, np.linspace([0, 0, 3], [1, 0, 4], 8), (640, 480))
+    quats = world.local_quat_wxyz.copy()
+    quats[:, 0] = rotations.matrix_to_quat(R @ rotations.quat_to_matrix(quats[:, 0]))
+    seen = load_body().motion(world.times_s, camera.to_camera(world.root_pos_m), quats, BETAS, frame="camera", camera=camera)
+    (found, notes), (wanted, _) = to_bvh(seen), to_bvh(world)
+    np.testing.assert_allclose(found.pose()[1], wanted.pose()[1], atol=1e-6)
+    assert "moves" in notes[0]
 
 
 def test_frames_keep_their_order():

@@ -200,6 +200,13 @@ def test_a_truth_on_another_ground_level_makes_nothing_float():
     assert measure(truth, shifted(truth, [0, -0.9, 0]))["floating_mm"] < 5
 
 
+def test_who_stands_on_a_roof_does_not_float():
+    """Two metres above the floor, truth and prediction alike; 3 cm above the roof is 30 mm."""
+    roof = shifted(standing(), [0, 2, 0])
+    assert measure(roof, roof)["floating_mm"] == 0
+    assert abs(measure(shifted(roof, [0, 0.03, 0]), roof)["floating_mm"] - 30) < 5
+
+
 def test_peak_limb_speed_of_halved_limbs_is_a_half():
     """Wrists and ankles at half their distance from the mid-hip have half the peak speed, at any root path."""
     truth = walk()
@@ -296,6 +303,22 @@ def test_camera_frame_needs_no_common_world():
     assert found.frame == "camera" and found.predictions[0]["mpjpe_mm"] < 1e-6
     assert found.predictions[0]["root_angle_deg"] < 1e-4 and found.predictions[0]["world_accel_error_m_s2"] < 1e-6
     assert compare([replace(pred, camera=None)], truth).frame == "heading"
+
+
+def test_moving_cameras_are_compared_frame_by_frame_when_asked():
+    """auto takes the heading where a camera moves; --frame camera compares in each frame's own axes, also resampled."""
+    def spinning(camera):
+        turn = rotations.axis_angle_to_matrix(np.linspace(0, 0.5, 20)[:, None] * np.array([0.1, 1, 0]))
+        R = camera.R @ turn
+        return replace(camera, R=R, t=-R @ camera.centre_m)
+
+    _, truth = filmed(walk(20), moving=spinning)
+    pred = turned(truth, [40.0, 80, -20], [1, 2, 3])
+    assert compare([pred], truth).frame == "heading"
+    found = compare([pred], truth, "camera").predictions[0]
+    assert found["mpjpe_mm"] < 1e-6 and found["root_angle_deg"] < 1e-4
+    later = replace(pred, times_s=pred.times_s + 1e-3)
+    assert compare([later], truth, "camera").predictions[0]["mpjpe_mm"] < 5
 
 
 def test_camera_frame_without_a_camera_is_refused():

@@ -1,9 +1,13 @@
 """Contacts of a walker whose contacts are known, at any frame rate."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from mrs.world.contact import REACH_S, SHORTEST_S, contact_probabilities
+from mrs.body import load_body
+from mrs.motion import Motion
+from mrs.world.contact import HANDS, REACH_S, SHORTEST_S, contact_probabilities, hand_contacts
 from mrs.world.ground import sole_points
 from tests.walker import filmed, walker
 
@@ -117,3 +121,31 @@ def test_one_or_two_frames_show_no_contact(frames):
     """There is no speed to be seen: zeros, not NaN."""
     found = contact_probabilities(np.zeros((frames, 4, 3)), np.arange(frames) / 30, None)
     np.testing.assert_array_equal(found, np.zeros((frames, 4)))
+
+
+def leaning(fall_m_s=0.0, slide_m_s=0.0):
+    """A T-pose tilted to its left by 0.3 rad, and the height of its lowest left knuckle in the first frame."""
+    times_s = TIMES["30 fps"]
+    motion = Motion.standing(times_s)
+    quats = motion.local_quat_wxyz.copy()
+    quats[:, 0] = [np.cos(0.15), 0, 0, -np.sin(0.15)]
+    path = motion.root_pos_m + times_s[:, None] * [slide_m_s, fall_m_s, 0]
+    motion = load_body().motion(times_s, path, quats, motion.betas)
+    return motion, load_body().keypoints(motion, HANDS)[0, :3, 1].min()
+
+
+def test_a_still_hand_on_the_ground_touches_and_the_other_does_not():
+    """The left hand rests on the ground, the right one is high above it."""
+    motion, low = leaning()
+    found = hand_contacts(motion, low - 0.02)
+    assert found[:, 0].min() > 0.9 and found[:, 1].max() < 0.05
+    assert hand_contacts(motion, low - 0.5).max() < 0.05
+
+
+def test_a_hand_that_sweeps_over_the_ground_does_not_touch():
+    """At 1 m/s it is no support."""
+    motion, low = leaning(slide_m_s=1.0)
+    assert hand_contacts(motion, low).max() < 0.05
+    short = replace(motion, times_s=motion.times_s[:2], joints_m=motion.joints_m[:2], root_pos_m=motion.root_pos_m[:2],
+                    local_quat_wxyz=motion.local_quat_wxyz[:2])
+    assert hand_contacts(short, low).shape == (2, 2)

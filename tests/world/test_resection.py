@@ -40,6 +40,15 @@ def test_a_fifth_of_gross_outliers_moves_it_by_less_than_a_centimetre(seed):
     assert np.linalg.norm(found - shift, axis=1).max() < 0.01
 
 
+def test_a_camera_that_zooms_has_a_lens_a_frame():
+    """K (T, 3, 3) gives what each frame's own K gives."""
+    cloud, shift, px, weights = scene()
+    K = np.repeat(CAMERA.K[None], len(px), 0)
+    K[:, [0, 1], [0, 1]] *= np.linspace(1, 2, len(px))[:, None]
+    px = Camera(K, CAMERA.R, CAMERA.t, CAMERA.size_px).project(cloud + shift[:, None])
+    np.testing.assert_allclose(resect(cloud, px, weights, K)[0], shift, atol=1e-6)
+
+
 def test_points_without_weight_do_not_count():
     """A point of weight 0 may be anywhere."""
     cloud, shift, px, weights = scene()

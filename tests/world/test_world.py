@@ -10,6 +10,7 @@ from mrs.body import load_body
 from mrs.cameras import Camera
 from mrs.skeletons import BLAZEPOSE_33
 from mrs.world import CAMERA_TO_WORLD, heading_rad, level_camera, settle, to_world
+from mrs.world.contact import contact_probabilities
 from mrs.world.ground import ground_height, sole_points
 from tests.walker import filmed, walker
 
@@ -43,6 +44,66 @@ def pixels(motion):
     if motion.frame == "camera":
         camera = replace(camera, R=np.eye(3), t=np.zeros(3))
     return camera.project(BODY.keypoints(motion, BLAZEPOSE_33))
+
+
+def pan(camera, degrees, shift_m=(0, 0, 0)):
+    """The camera on its tripod, turned about the world's vertical by `degrees` (T,), and moved sideways in equal steps."""
+    turn = about_y(np.asarray(degrees, float))
+    R = camera.R @ np.swapaxes(turn, -1, -2)
+    centre = camera.centre_m + np.linspace(0, 1, len(turn))[:, None] * np.array(shift_m)
+    return replace(camera, R=R, t=-(R @ centre[..., None])[..., 0])
+
+
+def about_y(degrees):
+    """Rotations (T, 3, 3) about Y."""
+    return rotations.axis_angle_to_matrix(np.radians(degrees)[:, None] * np.array([0, 1.0, 0]))
+
+
+class TestAMovingCamera:
+    """Each frame is seen by that frame's camera."""
+
+    @pytest.fixture
+    def seen(self):
+        """A walk, and its camera panning by 30 degrees and walking half a metre."""
+        truth = walker(TIMES_S)[0]
+        return filmed(truth, moving=lambda camera: pan(camera, np.linspace(-10, 20, 20), (0.1, 0.05, 0.5)))[1]
+
+    @staticmethod
+    def in_camera(motion):
+        """The world motion as a lifter would give it."""
+        R = motion.camera.R
+        quats = motion.local_quat_wxyz.copy()
+        quats[:, 0] = rotations.matrix_to_quat(R @ rotations.quat_to_matrix(quats[:, 0]))
+        return BODY.motion(motion.times_s, motion.camera.to_camera(motion.root_pos_m), quats, motion.betas, frame="camera",
+                           camera=motion.camera)
+
+    def test_the_camera_s_world_is_the_world(self, seen):
+        """What a lifter sees frame by frame comes out as the walk that was filmed."""
+        found = to_world(self.in_camera(seen))
+        np.testing.assert_allclose(found.joints_m, seen.joints_m, atol=1e-9)
+        np.testing.assert_allclose(found.root_pos_m, seen.root_pos_m, atol=1e-9)
+        np.testing.assert_allclose(BODY.joints(found.root_pos_m, found.local_quat_wxyz, found.betas), found.joints_m, atol=1e-9)
+
+    def test_taken_for_still_it_bends_the_path(self, seen):
+        """The first frame's camera for all frames leads the walker elsewhere: the mistake that is to be avoided."""
+        wrong = to_world(replace(self.in_camera(seen), camera=seen.camera.at(0)))
+        assert np.linalg.norm(wrong.root_pos_m[-1] - seen.root_pos_m[-1]) > 0.5
+
+    def test_settling_takes_the_camera_along(self, seen):
+        """Ground, origin and heading change; pixels stay, and the path keeps its length."""
+        after = settle([seen])[0]
+        np.testing.assert_allclose(pixels(after), pixels(seen), atol=1e-6)
+        np.testing.assert_allclose(after.root_pos_m[0, [0, 2]], 0, atol=1e-9)
+        np.testing.assert_allclose(np.linalg.norm(np.diff(after.root_pos_m, axis=0), axis=1),
+                                   np.linalg.norm(np.diff(seen.root_pos_m, axis=0), axis=1), atol=1e-9)
+
+    def test_contacts_are_judged_across_each_frame_s_line_of_sight(self, seen):
+        """A foot that slides along the line of sight of the frame's own camera touches; the first frame's would deny it."""
+        camera = pan(level_camera(SIZE), np.zeros(20), (6, 0, 0))
+        away = rotations.normalise(np.array([3.0, 0, -4]) - camera.centre_m)
+        soles = np.repeat(([3.0, 0, -4] + np.cumsum(away, 0) * 1.5 / 30)[:, None], 4, 1)
+        own, first = (contact_probabilities(soles, TIMES_S, c)[5:15].mean() for c in (camera, camera.at(0)))
+        assert own > 0.9 and first < 0.5
 
 
 class TestToWorld:

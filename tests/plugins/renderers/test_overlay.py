@@ -141,6 +141,18 @@ def test_camera_frame_and_size(video):
     np.testing.assert_allclose(render(video, {1: in_camera})[0][0].astype(int), first, atol=6)
 
 
+def test_a_moving_camera_draws_each_frame_with_its_own(video):
+    """Row by row the picture is that of the still camera of that row; the zoom of the last frame shows."""
+    still, count = camera(), len(TIMES_S)
+    each = still.per_frame(count)
+    K = each.K.copy()
+    K[-1, [0, 1], [0, 1]] *= 1.3
+    moving = Camera(K, each.R, each.t + np.linspace(0, 0.5, count)[:, None] * [1, 0, 0], still.size_px)
+    out, _ = render(video, {1: standing(TIMES_S, cam=moving)})
+    for row in (0, count // 2, count - 1):
+        np.testing.assert_array_equal(out[row], render(video, {1: standing(TIMES_S, cam=moving.at(row))})[0][row])
+
+
 def test_keypoints_are_drawn_on_their_frames(video):
     """With `keypoints`, confident points of a track show at their place, on the track's frames only."""
     points = np.zeros((2, 17, 3))

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from mrs_plugins.smoothers.filters import Butterworth, OneEuro, SavitzkyGolay, one_euro
+from mrs_plugins.smoothers.filters import Butterworth, Gaussian, OneEuro, SavitzkyGolay, one_euro
 
 from mrs import metrics, options, plugins, rotations
 from mrs.body import load_body
@@ -13,7 +13,7 @@ from tests.refine.clips import pose_error_mm
 from tests.walker import filmed, walker
 
 BODY = load_body()
-FILTERS = [OneEuro, Butterworth, SavitzkyGolay]
+FILTERS = [Gaussian, OneEuro, Butterworth, SavitzkyGolay]
 every_filter = pytest.mark.parametrize("cls", FILTERS, ids=lambda c: c.name)
 UNEVEN = np.cumsum(np.random.default_rng(0).uniform(0.01, 0.06, 60))
 
@@ -57,7 +57,7 @@ def noisy(times_s, seed=0):
 
 @every_filter
 class TestEveryFilter:
-    """What each of the three does."""
+    """What each of them does."""
 
     @pytest.mark.parametrize("times_s", [np.arange(40) / 30, UNEVEN], ids=["even", "uneven"])
     def test_who_stands_still_is_unchanged(self, cls, times_s):
@@ -90,9 +90,10 @@ class TestEveryFilter:
 
     @pytest.mark.parametrize("frames", [1, 2, 3])
     def test_a_few_frames_are_returned_untouched(self, cls, frames):
-        """There is nothing to filter in three frames."""
+        """There is nothing to filter in three frames; the history says so."""
         motion = noisy(np.arange(frames) / 30)[0]
-        assert smooth(cls, motion) is motion
+        same = smooth(cls, motion)
+        assert replace(same, history=()) == motion and "four frames" in same.history[-1]["fallback"]
 
     @pytest.mark.parametrize("frames", [4, 5, 6, 9])
     def test_short_clips_are_finite(self, cls, frames):

@@ -1,0 +1,126 @@
+"""Time RTMPose-m through ONNX Runtime against mmpose itself, on the same crops of the shipped clip in the same run.
+
+    python -m benchmarks.mmpose_speed [--config NAME] [--people N] [--rounds N] [--json] [--check]
+
+Needs mmpose (docs/mmpose.md). The weights are random, saved as a checkpoint and converted by `mrs convert mmpose-onnx`:
+speed does not depend on them. Both get the same frame and the same boxes, cut their crops and return keypoints in pixels,
+in turn, without the mirrored second look, on the same cores; the median counts. "mmpose" is mmpose.apis.inference_topdown,
+"mmpose detector" is what `--detector mmpose` does (the same with its pipeline made once). The bound is on one crop, and on
+several at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import tempfile
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks import _common
+
+BOUND = 2.0
+AGREE_PX = 0.1
+
+
+def main() -> None:
+    """Print ms a crop of each, and the ratios."""
+    parser = _common.parser(__doc__)
+    parser.add_argument("--config", default="rtmpose-m_8xb512-700e_body8-halpe26-256x192", help="mmpose config")
+    parser.add_argument("--people", type=int, default=8, help="crops in the larger batch (default: 8)")
+    parser.add_argument("--rounds", type=int, default=9, help="measure each this often (default: 9)")
+    args = parser.parse_args()
+    report = _common.begin("RTMPose through ONNX Runtime against mmpose", args,
+                           ("numpy", "torch", "onnxruntime", "mmpose", "mmcv-lite", "mmengine"))
+    warnings.filterwarnings("ignore", category=FutureWarning)
+    with tempfile.TemporaryDirectory() as folder:
+        ways, rgb = _ways(args, Path(folder))
+        rows = []
+        for count in (1, args.people):
+            times, apart = _measure(ways, rgb, _boxes(count, rgb), args.rounds)
+            rows += [(f"{name}, {count} crop{'s' * (count > 1)}", 1e3 * s / count, count / s, times["mmpose"] / s)
+                     for name, s in times.items()]
+            report.at_least(f"ONNX Runtime against mmpose, {count} at once", times["mmpose"] / times["rtmpose"], BOUND, "times")
+            report.at_most(f"largest difference of keypoints, {count} at once", apart, AGREE_PX, "px")
+    report.table(("way", "ms a crop", "crops a second", "times mmpose"), rows)
+    report.finish(args)
+
+
+def _ways(args: argparse.Namespace, folder: Path):
+    """Make the three ways to keypoints, each a function of (rgb, boxes_px), of one checkpoint."""
+    import torch
+    from mrs_plugins.converters.mmpose_onnx import MMPoseOnnx
+    from mrs_plugins.detectors._mmpose_model import MMPoseModel, choose
+    from mrs_plugins.detectors._onnx_pose import OnnxPose
+    from mrs_plugins.detectors.rtmpose import RTMPose
+
+    from mrs import options
+    from mrs.errors import MrsError
+    from mrs.video import Video
+
+    torch.set_num_threads(args.cores)
+    torch.manual_seed(0)
+    try:
+        made = MMPoseModel(choose(args.config), None, flip_test=False)
+    except MrsError as error:
+        sys.exit(str(error))
+    _wake(made.model)
+    torch.save({"state_dict": made.model.state_dict()}, folder / "random.pth")
+    converter = MMPoseOnnx()
+    converter.options = options.build(MMPoseOnnx, {}, "converter")
+    converter.convert((args.config, folder / "random.pth"), folder / "random.onnx")
+    settings = options.build(RTMPose, {"model": str(folder / "random.onnx")}, "detector")
+    onnx = OnnxPose(folder / "random.onnx", settings, threads=args.cores)
+    rgb = next(iter(Video.open(_common.SAMPLE).frames())).rgb
+    return {"mmpose": _mmpose_itself(made.model), "mmpose detector": made.see, "rtmpose": onnx.see}, rgb
+
+
+def _wake(model) -> None:
+    """Let normalisation layers see something, so that a random network does not answer with nearly nothing."""
+    import torch
+
+    with torch.no_grad():
+        for parameter in model.head.parameters():
+            if parameter.ndim > 1:
+                torch.nn.init.normal_(parameter, std=0.1)
+        model.train()
+        model(torch.randn(2, 3, 256, 192), None, mode="tensor")
+        model.eval()
+
+
+def _mmpose_itself(model):
+    from mmpose.apis import inference_topdown
+
+    def see(rgb, boxes_px):
+        samples = inference_topdown(model, np.ascontiguousarray(rgb[..., ::-1]), boxes_px)
+        return np.concatenate([s.pred_instances.keypoints for s in samples])
+
+    return see
+
+
+def _boxes(count: int, rgb: np.ndarray) -> np.ndarray:
+    """Return boxes (count, 4) of standing people's shape, spread over the picture."""
+    height, width = rgb.shape[:2]
+    left = np.linspace(0, 0.7, count) * width
+    return np.stack([left, left * 0 + 0.1 * height, left + 0.25 * width, left * 0 + 0.9 * height], 1).astype(np.float32)
+
+
+def _measure(ways: dict, rgb: np.ndarray, boxes_px: np.ndarray, rounds: int) -> tuple[dict[str, float], float]:
+    """Return median seconds of each way, taken in turn, and how far rtmpose's keypoints are from mmpose's, in px."""
+    seen = {name: see(rgb, boxes_px)[..., :2] for name, see in ways.items()}
+    times: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(rounds):
+        for name, see in ways.items():
+            start = time.perf_counter()
+            see(rgb, boxes_px)
+            times[name].append(time.perf_counter() - start)
+    return ({name: statistics.median(taken) for name, taken in times.items()},
+            float(np.abs(seen["rtmpose"] - seen["mmpose"]).max()))
+
+
+if __name__ == "__main__":
+    main()

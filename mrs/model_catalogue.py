@@ -1,0 +1,43 @@
+"""Networks that are not shipped with mrs but fetched by `mrs models get`: where from, under which terms.
+
+OpenMMLab publishes no checksum of these archives, and none could be had from where this list was written, so `sha256` is
+None: the digest of the first download is printed and kept, and every later one has to equal it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+_BODY = "https://download.openmmlab.com/mmpose/v1/projects/rtmposev1/onnx_sdk/"
+_RTMO = "https://download.openmmlab.com/mmpose/v1/projects/rtmo/onnx_sdk/"
+_RTMW = "https://download.openmmlab.com/mmpose/v1/projects/rtmw/onnx_sdk/"
+_LICENCE = "Apache-2.0 (OpenMMLab mmpose); the training sets keep their own terms"
+
+
+@dataclass(frozen=True)
+class Model:
+    """One network: an archive at `url` with one .onnx file in it, or that file itself."""
+
+    name: str
+    url: str
+    about: str
+    licence: str = _LICENCE
+    sha256: str | None = None
+
+
+CATALOGUE = {model.name: model for model in (
+    Model("rtmpose-s", _BODY + "rtmpose-s_simcc-body7_pt-body7-halpe26_700e-256x192-7f134165_20230605.zip",
+          "RTMPose-s, Halpe-26 (with feet), 192x256"),
+    Model("rtmpose-m", _BODY + "rtmpose-m_simcc-body7_pt-body7-halpe26_700e-256x192-4d3e73dd_20230605.zip",
+          "RTMPose-m, Halpe-26 (with feet), 192x256"),
+    Model("rtmpose-x", _BODY + "rtmpose-x_simcc-body7_pt-body7-halpe26_700e-384x288-7fb6e239_20230606.zip",
+          "RTMPose-x, Halpe-26 (with feet), 288x384"),
+    Model("rtmpose-s-coco", _BODY + "rtmpose-s_simcc-body7_pt-body7_420e-256x192-acd4a1ef_20230504.zip",
+          "RTMPose-s, COCO-17, 192x256"),
+    Model("rtmpose-m-coco", _BODY + "rtmpose-m_simcc-body7_pt-body7_420e-256x192-e48f03d0_20230504.zip",
+          "RTMPose-m, COCO-17, 192x256"),
+    Model("rtmw-m", _RTMW + "rtmw-dw-l-m_simcc-cocktail14_270e-256x192_20231122.zip",
+          "RTMW-m, COCO-WholeBody-133 (with face and hands), 192x256"),
+    Model("rtmo-s", _RTMO + "rtmo-s_8xb32-600e_body7-640x640-dac2bf74_20231211.zip", "RTMO-s, COCO-17, one stage, 640x640"),
+    Model("rtmo-m", _RTMO + "rtmo-m_16xb16-600e_body7-640x640-39e78cc4_20231211.zip", "RTMO-m, COCO-17, one stage, 640x640"),
+)}
