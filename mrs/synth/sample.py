@@ -51,7 +51,7 @@ def sample(weights, start: transfer.Start, count: int, seconds: float, seed: int
     """Draw `count` futures of a start as Motions of its body."""
     first, before = (torch.as_tensor(v, dtype=torch.float32).expand(count, -1) for v in (start.frame, start.before))
     drawn = futures(weights, first, before, round(seconds * RATE_HZ), seed).numpy().astype(float)
-    return [transfer.finished(values, start, feet=feet) for values in drawn]
+    return transfer.all_finished(drawn, start, feet)
 
 
 @one_quick_thread()

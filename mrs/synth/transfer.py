@@ -16,6 +16,7 @@ from mrs.synth.features import CONTACT, POSE_SIZE, RATE_HZ, SPEED
 
 HOP = 12
 FREE_S = 0.15
+APART, AT_ONCE = 8, 10
 
 
 @dataclass(frozen=True)
@@ -106,6 +107,44 @@ def finished(values: np.ndarray, start: Start, times_s: np.ndarray | None = None
     if feet and len(motion) > 3:
         motion, _ = lock_feet(free_at_start(motion), 0.0)
     return motion if times_s is None else features.resampled(motion, RATE_HZ, times_s[times_s <= own[-1] + 1e-6])
+
+
+def all_finished(values: np.ndarray, start: Start, feet: bool = True) -> list[Motion]:
+    """Many features (n, T, SIZE) from one start to Motions, as :func:`finished` does it, AT_ONCE at a time.
+
+    They are laid out behind each other with APART still frames without contacts around each, pinned together, and each
+    moved back to the start: fewer calls for the same arithmetic.
+    """
+    if not feet or values.shape[1] < 4:
+        return [finished(one, start, feet=feet) for one in values]
+    return [motion for at in range(0, len(values), AT_ONCE) for motion in _pinned_together(values[at : at + AT_ONCE], start)]
+
+
+def _pinned_together(values: np.ndarray, start: Start) -> list[Motion]:
+    from mrs.refine.footlock import lock_feet
+    from mrs.world import _rigid
+
+    count, frames = values.shape[:2]
+    own = values.copy()
+    own[:, 0, SPEED] = 0
+    own[:, : int(np.ceil(FREE_S * RATE_HZ - 1e-6)), CONTACT] = 0
+    ends = [np.repeat(own[:, [row]], APART, 1) for row in (0, -1)]
+    for end in ends:
+        end[..., SPEED] = 0
+        end[..., CONTACT] = 0
+    long = np.concatenate([ends[0], own, ends[1]], 1)
+    times = np.arange(count * long.shape[1]) / RATE_HZ
+    whole = features.to_motion(long.reshape(-1, long.shape[2]), start.like, times, start.place_m, start.yaw_rad)
+    turned = np.cumsum(long[..., SPEED][..., 2].sum(1)) / RATE_HZ
+    locked, out = lock_feet(whole, 0.0)[0], []
+    for number in range(count):
+        first = number * long.shape[1] + APART
+        part, place = locked.part(first, first + frames), whole.root_pos_m[first, [0, 2]]
+        turn = features.yaw_matrix(np.array(-(turned[number - 1] if number else 0.0)))
+        shift = np.array([start.place_m[0], 0, start.place_m[1]]) - turn @ np.array([place[0], 0, place[1]])
+        part = replace(_rigid(part, turn, shift), times_s=np.arange(frames) / RATE_HZ)
+        out.append(replace(part, contacts=np.clip(values[number, :, CONTACT], 0, 1)))
+    return out
 
 
 def free_at_start(motion: Motion) -> Motion:
