@@ -12,7 +12,7 @@ from typing import Any
 from mrs import options, stages
 from mrs.errors import InputError, UsageError
 
-STAGE_NAMES = tuple(name for name in stages.STAGES if name not in ("importer", "converter"))
+STAGE_NAMES = tuple(name for name in stages.STAGES if name not in ("importer", "converter", "track_exporter"))
 ALIASES = {"synth": "synthesizer", "export": "exporter"}
 CAMERAS = ("static", "rotating", "auto")
 PERSONS = ("largest", "longest", "center", "all")
@@ -27,8 +27,10 @@ class Run:
         """One field a flag; the names in a config file are the same."""
 
         detector: str = options.option("blazepose", "Detector plugin: who is where, in every frame.")
-        tracker: str = options.option("oks", "Tracker plugin: who is who over time.")
-        lifter: str = options.option("blazepose3d", "Lifter plugin: from pictures to bodies in 3D.")
+        tracker: str = options.option("auto", "Tracker plugin: who is who over time; auto keeps the ids of a file that has "
+                                      "them (file), and else tracks (oks).")
+        lifter: str = options.option("auto", "Lifter plugin: from pictures to bodies in 3D; auto takes blazepose3d where the "
+                                     "detector gives 3D landmarks, else smplify.")
         smoother: str = options.option("sfv", "Smoother plugin: the refiner of the motion.")
         synth: str | None = options.option(None, "Synthesizer plugin: re-enact the behaviour with another body.")
         target: str | None = options.option(None, "Who re-enacts with --synth: standing, frame:SECONDS (of the person, from the "
@@ -37,6 +39,8 @@ class Run:
         person: str = options.option("all", "Whom to follow: largest, longest, center, all, or ids such as 1,3.")
         start: float | None = options.option(None, "Begin at this second of the video.")
         end: float | None = options.option(None, "End before this second of the video.")
+        size: str | None = options.option(None, "Size of the picture, WIDTHxHEIGHT, where there is no VIDEO.")
+        fps: str | None = options.option(None, "Frames a second (29.97, 30000/1001), where there is no VIDEO.")
         fov: float | None = options.option(None, "Horizontal field of view in degrees; without it, a guess.",
                                            min=1, max=175)
         camera: str = options.option("auto", "static, checked by the background; rotating, followed by it; auto, followed where the check "
@@ -52,7 +56,7 @@ class Run:
 class Settings:
     """A run, fully resolved: `values` is an instance of Run.Options, `stage_options` plain values by stage."""
 
-    video: Path
+    video: Path | None
     out: Path
     values: Any
     stage_options: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -67,7 +71,7 @@ class Settings:
         return tuple(dict.fromkeys(["bvh", *named]))
 
 
-def settings(video: Path, flags: dict[str, Any], *, out: Path | None = None, config: Path | None = None,
+def settings(video: Path | None, flags: dict[str, Any], *, out: Path | None = None, config: Path | None = None,
              sets: tuple[str, ...] = (), plugins: tuple[str, ...] = (), overwrite: bool = False,
              until: str = "export") -> Settings:
     """Merge flags (None is not given), the environment, the config file and defaults."""
@@ -80,8 +84,23 @@ def settings(video: Path, flags: dict[str, Any], *, out: Path | None = None, con
     merged = given | checked(environment, "in MRS_DEVICE") | checked(flags, "on the command line")
     for stage, name, value in map(split_set, sets):
         stage_options.setdefault(stage, {})[name] = value
-    out = Path(out) if out else Path(f"{Path(video).stem}_mrs")
-    return Settings(Path(video), out, _values(merged), stage_options, (*file_plugins, *plugins), overwrite, until)
+    values = _values(merged)
+    _refuse_size_with_video(video, values)
+    if not out:
+        source = video or values.detector.partition(":")[2] or stage_options.get("detector", {}).get("source") or "run"
+        out = f"{Path(source).stem}_mrs"
+    return Settings(Path(video) if video else None, Path(out), values, stage_options, (*file_plugins, *plugins), overwrite,
+                    until)
+
+
+def _refuse_size_with_video(video: Path | None, values: Any) -> None:
+    """Refuse what only a run without a video needs, and a run without a video that lacks it."""
+    given = [f"--{name}" for name in ("size", "fps") if getattr(values, name) is not None]
+    if video is not None and given:
+        raise UsageError(f"Expected {' and '.join(given)} only without a VIDEO, which has its own, but got {video} too.")
+    if video is None and len(given) < 2:
+        raise UsageError("Expected a VIDEO, or --size and --fps with a detector that reads a file. Type: mrs run VIDEO, or "
+                         "mrs run --detector openpose:DIR --size 1920x1080 --fps 29.97")
 
 
 def _values(merged: dict[str, Any]) -> Any:
@@ -129,14 +148,31 @@ def read(path: Path) -> tuple[dict[str, Any], dict[str, dict], tuple[str, ...]]:
         elif isinstance(value, dict):
             stage, rest = _stage_key(key, path), {str(k): v for k, v in value.items()}
             named = rest.pop("name", None)
+            if isinstance(rest.get("source"), str):
+                rest["source"] = _beside(path, rest["source"])
             if named is not None:
+                named = _beside_named(path, named)
                 values["synth" if stage == "synthesizer" else "export" if stage == "exporter" else stage] = named
             stage_options[stage] = rest
         else:
-            values[key] = ",".join(map(str, value)) if key == "export" and isinstance(value, list) else value
+            values[key] = ",".join(map(str, value)) if key == "export" and isinstance(value, list) else _beside_named(path, value)
             if key == "camera" and (path.parent / str(value)).is_file():
                 values[key] = str(path.parent / str(value))
     return checked(values, f"in {path}"), stage_options, plugins
+
+
+def _beside(path: Path, source: str) -> str:
+    """Return a source's path, which may be relative to the config file."""
+    beside = path.parent / source
+    return str(beside) if beside.exists() else source
+
+
+def _beside_named(path: Path, value: Any) -> Any:
+    """Do the same with NAME:SOURCE."""
+    if not isinstance(value, str) or not value.partition(":")[2]:
+        return value
+    name, _, source = value.partition(":")
+    return f"{name}:{_beside(path, source)}"
 
 
 def checked(values: dict[str, Any], where: str) -> dict[str, Any]:

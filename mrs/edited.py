@@ -81,6 +81,11 @@ def _difference(before: dict, now: dict) -> str:
     return ", ".join(f"{name} went from {old.get(name)} to {new.get(name)}" for name in changed[:3])
 
 
+def _candidates(plugin: dict):
+    """List (name, option, value) of the plugins that auto chooses from."""
+    return [(c["name"], k, v) for c in plugin.get("candidates", ()) for k, v in c["options"].items()]
+
+
 def _flat(inputs: dict, prefix: str = "") -> dict[str, Any]:
     """Flatten to names as the command line has them: detector.score_threshold, tracker, start_s."""
     flat: dict[str, Any] = {}
@@ -88,6 +93,9 @@ def _flat(inputs: dict, prefix: str = "") -> dict[str, Any]:
         if key == "plugin":
             flat[value["stage"]] = value["name"]
             flat |= {f"{value['stage']}.{k}": v for k, v in value["options"].items()}
+            if "source_sha256" in value:
+                flat[f"{value['stage']}.source_sha256"] = value["source_sha256"]
+            flat |= {f"{value['stage']}.{name}.{k}": v for name, k, v in _candidates(value)}
         elif isinstance(value, dict):
             flat |= _flat(value)
         else:

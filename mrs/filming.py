@@ -11,6 +11,7 @@ import numpy as np
 
 from mrs import npz, provenance, world
 from mrs.config import CAMERAS
+from mrs.errors import UsageError
 from mrs.formats import camera_files
 from mrs.runfolder import HIDDEN, key_of, sha256_of
 from mrs.tracks import Tracks
@@ -40,6 +41,8 @@ def filmed(pipeline, tracks: Tracks) -> tuple[Video, dict[str, Any]]:
         return video.with_camera(camera), {"mode": "file", "path": mode, "taken_for": "still" if camera.is_still else "moving",
                                            "file_sha256": sha256_of(Path(mode))}
     told: dict[str, Any] = {"mode": mode, "taken_for": "still"}
+    if not getattr(video, "pictures", True):
+        return video, told | _unseen(mode, pipeline.warnings)
     doubts: list[str] = []
     if mode != "rotating":
         told["check"], doubts = _checked(pipeline, tracks)
@@ -55,6 +58,16 @@ def filmed(pipeline, tracks: Tracks) -> tuple[Video, dict[str, Any]]:
         _keep_tried(pipeline, tracks)
     pipeline.warnings += warnings
     return video.with_camera(camera), told | {"taken_for": "turning"}
+
+
+def _unseen(mode: str, warnings: list[str]) -> dict[str, Any]:
+    """What is told of a camera whose pictures are not at hand: it is taken for still, unless it is said to turn."""
+    if mode == "rotating":
+        raise UsageError("Expected a VIDEO with --camera rotating, since the background is followed in its pictures. Type: "
+                         "--camera static, or --camera FILE with its poses.")
+    if mode == "auto":
+        warnings.append("The camera is taken for still, since there is no video to check that (--camera FILE has its poses).")
+    return {"check": {"moved": None}}
 
 
 def _turns(motion: dict[str, Any]) -> bool:

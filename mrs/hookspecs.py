@@ -22,7 +22,11 @@ def register_trackers(register):
 
 @hookspec
 def register_lifters(register):
-    """Register classes with ``lift(video, track) -> Motion``."""
+    """Register classes with ``lift(video, track) -> Motion``.
+
+    A lifter with a latent space fills ``motion.code`` and has ``decoder(device)``, which returns what turns codes into local
+    rotations (:class:`mrs.refine.spaces.Decoder`): ``--set smoother.space=latent`` then optimises the codes.
+    """
 
 
 @hookspec
@@ -43,6 +47,11 @@ def register_renderers(register):
 @hookspec
 def register_exporters(register):
     """Register classes with ``write(motion, path)`` and a file ``suffix``."""
+
+
+@hookspec
+def register_track_exporters(register):
+    """Register classes with ``write_tracks(tracks, path)`` and a file ``suffix`` ("" for a folder)."""
 
 
 @hookspec

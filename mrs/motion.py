@@ -30,6 +30,7 @@ class Motion:
     frame            "world" (Y up, ground at y = 0) or "camera" (x right, y down, z forward)
     camera           the camera that saw it, or None; one pose for all, or one for each of the T frames
     history          one entry a step: {"stage", "plugin", "version", "options", ...}
+    code             (T, D) a regressor's latent code of each frame, where the lifter has one, else None
     """
 
     times_s: np.ndarray
@@ -43,6 +44,7 @@ class Motion:
     frame: str = "world"
     camera: Camera | None = None
     history: tuple[dict[str, Any], ...] = field(default_factory=tuple)
+    code: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.times_s)
@@ -81,6 +83,8 @@ class Motion:
         """Write ``motion.npz``: the arrays under their names, plus fps and history."""
         arrays = {name: getattr(self, name) for name in _ARRAYS}
         arrays["fps"] = np.array(self.fps)
+        if self.code is not None:
+            arrays["code"] = self.code
         if self.camera is not None:
             arrays |= {"camera_K": self.camera.K, "camera_R": self.camera.R, "camera_t": self.camera.t,
                        "camera_size_px": np.array(self.camera.size_px)}
@@ -98,7 +102,8 @@ class Motion:
         if "camera_K" in arrays:
             camera = Camera(arrays["camera_K"], arrays["camera_R"], arrays["camera_t"],
                             tuple(int(v) for v in arrays["camera_size_px"]))
-        motion = cls(**values, body=meta["body"], frame=meta["frame"], camera=camera, history=tuple(meta["history"]))
+        motion = cls(**values, body=meta["body"], frame=meta["frame"], camera=camera, history=tuple(meta["history"]),
+                     code=arrays.get("code"))
         motion.validate(str(path))
         return motion
 
@@ -108,6 +113,8 @@ class Motion:
         shapes = {"times_s": (frames,), "root_pos_m": (frames, 3), "local_quat_wxyz": (frames, JOINTS, 4),
                   "betas": (10,), "joints_m": (frames, JOINTS, 3), "contacts": (frames, 4),
                   "confidence": (frames, JOINTS)}
+        if self.code is not None:
+            shapes["code"] = (frames, self.code.shape[-1])
         for name, shape in shapes.items():
             value = getattr(self, name)
             if value.shape != shape:

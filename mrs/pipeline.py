@@ -38,7 +38,7 @@ def run(settings: Settings, registry: Registry, shown: progress.Silent | None = 
     in its ``kept``, and another exception says in its ``where`` what was being done.
     """
     plan = Plan.make(settings, registry)
-    video = Video.open(settings.video, settings.values.start, settings.values.end)
+    video = _opened(settings, plan)
     video = filming.level_first(video, settings.values)
     folder = RunFolder.open(settings.out, video.sha256, settings.overwrite)
     return carried_out(Pipeline(settings, plan, video, folder, shown or progress.Silent()), command)
@@ -57,6 +57,21 @@ def carried_out(pipeline: Pipeline, command: tuple[str, ...]) -> dict[str, Any]:
         raise
     finally:
         pipeline.folder.close()
+
+
+def _opened(settings: Settings, plan: Plan):
+    """Open the video or, without one, make the frames that the detector's file tells of."""
+    values = settings.values
+    if settings.video is not None:
+        return Video.open(settings.video, values.start, values.end)
+    from mrs.video_free import NoVideo
+
+    step = plan.steps["detector"]
+    if "source_sha256" not in step.facts or not hasattr(step.plugin, "length"):
+        raise UsageError(f"Expected a VIDEO, since {step.label} looks at pictures. Type: mrs run VIDEO, or "
+                         "mrs run --detector openpose:DIR --size 1920x1080 --fps 29.97")
+    return NoVideo.of(Path(step.plugin.options.source), step.facts["source_sha256"], step.plugin.length(), values.size,
+                      values.fps, values.start, values.end)
 
 
 class Pipeline:
@@ -85,7 +100,9 @@ class Pipeline:
         if until >= 3:
             for number, motion in motions.items():
                 self.export(number, motion)
-            if self.settings.values.overlay:
+            if self.settings.values.overlay and not getattr(self.video, "pictures", True):
+                self.warnings.append("There is no overlay, since there is no video to draw on.")
+            elif self.settings.values.overlay:
                 self.overlay(motions, tracks)
         return self._end()
 
@@ -103,16 +120,24 @@ class Pipeline:
             self.warnings.append("tracks.npz was edited since it was made; the edited file is used.")
         self.warnings += self.folder.results["tracks.npz"].get("warnings", [])
         self.reused.append("tracks.npz")
+        self._note_tracker(verdict.tracks)
         return verdict.tracks
 
+    def _note_tracker(self, tracks: Tracks) -> None:
+        """Put the tracker that `auto` took into run.json."""
+        told = next((step for step in reversed(tracks.history) if step.get("stage") == "tracker"), None)
+        if told and self.plan.steps["tracker"].candidates:
+            self.folder.report["stages"]["tracker"] = {k: told.get(k) for k in ("name", "version", "options")}
+
     def _detect_and_track(self, path: Path, detect_inputs: dict, inputs: dict) -> Tracks:
-        detector, tracker = self.plan.steps["detector"], self.plan.steps["tracker"]
+        detector = self.plan.steps["detector"]
         key = key_of(detect_inputs)
         with self._working(detector, len(self.video.times_s)) as update:
             detector.plugin.progress = update
             parts = detecting.Parts(self.folder.hidden / "detect", key)
             found, detect_s = detecting.detect(self.video, detector.plugin, parts, update)
         found, bad = evidence.cleaned_tracks(found) if isinstance(found, Tracks) else evidence.cleaned_detections(found)
+        tracker = self.plan.steps["tracker"].suited(found)
         history = ({"stage": "detector", **detector.facts, "video": self.video.sha256, "key": key},)
         facts = {"detect_seconds": round(detect_s, 3), "frames": len(found.frame_ids)}
         if isinstance(found, Tracks):
@@ -133,6 +158,7 @@ class Pipeline:
         with self.folder.writing("tracks.npz"):
             tracks.save(path)
         self.folder.record("tracks.npz", inputs, spent, warnings=[*self.video.warnings, *bad], **facts)
+        self._note_tracker(tracks)
         return tracks
 
     def _chosen(self, tracks: Tracks) -> list[Track]:
@@ -140,7 +166,7 @@ class Pipeline:
 
         if not len(tracks):
             raise NoPersonError(self._nobody(tracks))
-        return list(track_edit.choose(tracks, self.settings.values.person).people)
+        return usable_points(track_edit.choose(tracks, self.settings.values.person).people)
 
     def _nobody(self, tracks: Tracks) -> str:
         """Say what was seen instead of people, and what to try."""
@@ -160,9 +186,14 @@ class Pipeline:
 
     def lift(self, track: Track) -> Motion:
         """Return one person's motion as the lifter says it, in the camera's frame."""
-        step = self.plan.steps["lifter"]
+        step = self.plan.steps["lifter"].suited(track)
+        if step is not self.plan.steps["lifter"]:
+            self.folder.report["stages"]["lifter"] = step.facts
+            if track.keypoints3d_m is None:
+                self.warnings.append(f"There are no 3D landmarks, so {step.label} makes bodies from 2D alone "
+                                     "(--lifter NAME to choose another).")
         name = f"persons/{track.person:02d}/lifted.npz"
-        inputs = self._inputs("lifter", video=self.video.sha256, track=provenance.track_hash(track),
+        inputs = self._inputs(step, video=self.video.sha256, track=provenance.track_hash(track),
                               camera=self._camera_facts())
         return self._motion(name, inputs, step, track, lambda plugin: plugin.lift(self._video_of(track), track))
 
@@ -172,6 +203,7 @@ class Pipeline:
         name = f"{HIDDEN}/refined/{track.person:02d}.npz"
         inputs = self._inputs("smoother", video=self.video.sha256, track=provenance.track_hash(track),
                               lifted=provenance.motion_hash(lifted), camera=self._camera_facts())
+        step.plugin.decoder = getattr(self.plan.steps["lifter"].plugin, "decoder", None)
         motion = self._motion(name, inputs, step, track,
                               lambda plugin: plugin.smooth(self._video_of(track), track, world.to_world(lifted)))
         told = [*evidence.doubts(track, motion), *evidence.told_by(motion)]
@@ -421,6 +453,14 @@ class Pipeline:
 
     def _all_warnings(self) -> list[str]:
         return list(dict.fromkeys([*self.video.warnings, *self.warnings]))
+
+
+def usable_points(people) -> list[Track]:
+    """Return the tracks with only the keypoints that the body has: no fingers, no points of the face."""
+    from mrs.body import load_body
+
+    known = load_body().landmark_names
+    return [track.limited_to(known) for track in people]
 
 
 def _too_little(path: Path, told: dict[str, Any]) -> str:

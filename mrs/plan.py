@@ -10,20 +10,32 @@ from typing import Any
 
 import numpy as np
 
-from mrs import options
+from mrs import options, provenance
 from mrs.config import Settings
 from mrs.errors import MissingError, UsageError
 from mrs.motion import Motion
 from mrs.plugins import Registry
 
+AUTO = "auto"
+CANDIDATES = {"tracker": ("file", "oks"), "lifter": ("blazepose3d", "smplify")}
+"""What ``auto`` chooses from: the first whose ``suits`` says yes of the detections or of the track, else the last."""
+
 
 @dataclass(frozen=True)
 class Step:
-    """One plugin of the plan: ready to call, with what run.json says of it."""
+    """One plugin of the plan: ready to call, with what run.json says of it. Of ``auto``, the candidates."""
 
     stage: str
     plugin: Any
     facts: dict[str, Any]
+    candidates: tuple[Step, ...] = ()
+
+    def suited(self, evidence: Any) -> Step:
+        """Return the step itself or, of ``auto``, the first candidate that suits what came before."""
+        for step in self.candidates:
+            if step is self.candidates[-1] or step.plugin.suits(evidence):
+                return step
+        return self
 
     @property
     def label(self) -> str:
@@ -52,9 +64,18 @@ class Plan:
         if values.overlay or settings.stage_options.get("renderer"):
             names["renderer"] = "overlay"
         device = resolve_device(values.device)
-        steps = {stage: _step(registry, settings, stage, name, settings.stage_options.get(stage, {}), device)
+        steps = {stage: _auto(registry, settings, stage, device) if name == AUTO and stage in CANDIDATES else
+                 _step(registry, settings, stage, name, settings.stage_options.get(stage, {}), device)
                  for stage, name in names.items()}
         return cls(steps, _exporters(registry, settings, device), device, _target(settings, registry))
+
+    @classmethod
+    def of_smoother(cls, settings: Settings, registry: Registry, earlier: dict[str, dict] | None = None) -> Plan:
+        """Make the smoother and the exporters alone; `earlier` has the facts of stages that ran before, which are not called."""
+        device = resolve_device(settings.values.device)
+        smoother = _step(registry, settings, "smoother", settings.values.smoother, settings.stage_options.get("smoother", {}), device)
+        steps = {stage: Step(stage, None, facts) for stage, facts in (earlier or {}).items()} | {"smoother": smoother}
+        return cls(steps, _exporters(registry, settings, device), device)
 
 
 def _target(settings: Settings, registry: Registry) -> Motion | None:
@@ -84,34 +105,40 @@ def seconds_of(target: str) -> float:
         raise UsageError(f"Expected --target frame:SECONDS, but got '{target}'. Type, for example: frame:1.5") from None
     return seconds
 
-    @classmethod
-    def of_smoother(cls, settings: Settings, registry: Registry, earlier: dict[str, dict] | None = None) -> Plan:
-        """Make the smoother and the exporters alone; `earlier` has the facts of stages that ran before, which are not called."""
-        device = resolve_device(settings.values.device)
-        smoother = _step(registry, settings, "smoother", settings.values.smoother, settings.stage_options.get("smoother", {}), device)
-        steps = {stage: Step(stage, None, facts) for stage, facts in (earlier or {}).items()} | {"smoother": smoother}
-        return cls(steps, _exporters(registry, settings, device), device)
-
 
 def _exporters(registry: Registry, settings: Settings, device: str) -> tuple[Step, ...]:
-    """Make the exporters; each takes the exporter options it knows, and one of them has to."""
-    given = settings.stage_options.get("exporter", {})
-    known = {name: {info.name for info in options.describe(registry.get("exporter", name).cls)}
-             for name in settings.exporters}
+    """Make the exporters."""
+    return _several(registry, settings, "exporter", settings.exporters, device)
+
+
+def _auto(registry: Registry, settings: Settings, stage: str, device: str) -> Step:
+    """Make every candidate of a stage that is left to choose."""
+    names = tuple(n for n in CANDIDATES[stage] if (stage, n) in registry.entries) or CANDIDATES[stage][-1:]
+    candidates = _several(registry, settings, stage, names, device)
+    return Step(stage, None, {"name": AUTO, "options": {}, "candidates": [c.facts for c in candidates]}, candidates)
+
+
+def _several(registry: Registry, settings: Settings, stage: str, names: tuple[str, ...], device: str) -> tuple[Step, ...]:
+    """Make several plugins of a stage; each takes the options it knows, and one of them has to."""
+    given = settings.stage_options.get(stage, {})
+    known = {name: {info.name for info in options.describe(registry.get(stage, name).cls)} for name in names}
     everyone = set().union(*known.values())
     for key in given:
         if key not in everyone:
-            raise UsageError(options.unknown(f"option 'exporter.{key}' of {', '.join(known)}", key, everyone, "exporter"))
-    return tuple(_step(registry, settings, "exporter", name, {k: v for k, v in given.items() if k in known[name]}, device)
-                 for name in settings.exporters)
+            raise UsageError(options.unknown(f"option '{stage}.{key}' of {', '.join(known)}", key, everyone, stage))
+    return tuple(_step(registry, settings, stage, name, {k: v for k, v in given.items() if k in known[name]}, device)
+                 for name in names)
 
 
 def _step(registry: Registry, settings: Settings, stage: str, name: str, values: dict, device: str) -> Step:
     seed = settings.values.seed
-    plugin = registry.make(stage, name, values, seed=seed, device=device)
+    name, source = registry.resolve(stage, name, values.get("source"))
+    plugin = registry.make(stage, name, {**values, **source}, seed=seed, device=device)
     plugin.progress = lambda done, total: None
     version = registry.get(stage, name).version
     facts = {"name": name, "version": version, "options": dataclasses.asdict(plugin.options)}
+    if source:
+        facts["source_sha256"] = provenance.source_sha256(source["source"], f"--{stage} {name}{plugin.takes}")
     if hasattr(plugin, "made_from"):
         facts["made_from"] = plugin.made_from()
     return Step(stage, plugin, facts)

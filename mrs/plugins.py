@@ -25,16 +25,20 @@ GROUP = "mrs"
 
 BUILTINS = (
     "mrs_plugins.detectors.blazepose",
+    "mrs_plugins.detectors.files",
     "mrs_plugins.detectors.mmpose",
     "mrs_plugins.detectors.rtmpose",
     "mrs_plugins.trackers.oks",
+    "mrs_plugins.trackers.given",
     "mrs_plugins.lifters.blazepose3d",
+    "mrs_plugins.lifters.smplify",
     "mrs_plugins.smoothers.sfv",
     "mrs_plugins.smoothers.sfv_2018",
     "mrs_plugins.smoothers.filters",
     "mrs_plugins.synthesizers.bds",
     "mrs_plugins.renderers.overlay",
     "mrs_plugins.exporters.bvh",
+    "mrs_plugins.exporters.poses",
     "mrs_plugins.importers.bvh",
     "mrs_plugins.converters.mmpose_onnx",
     "mrs_plugins.importers.amass",
@@ -71,6 +75,22 @@ class Registry:
             message = options.unknown(f"{stage} '{name}'", name, self.names(stage))
             failed = "; ".join(f"{origin}: {error}" for origin, error in self.broken.items())
             raise UsageError(message + (f" Plugins that did not load: {failed}" if failed else "")) from None
+
+    def resolve(self, stage: str, text: str, source: str | None = None) -> tuple[str, dict[str, str]]:
+        """Split what a user typed, ``NAME`` or ``NAME:SOURCE``, into a registered name and the option `source`.
+
+        A class that reads a file or folder is registered under a name that ends in a colon, so that ``mmpose`` and
+        ``mmpose:`` may both exist. `source` is what the settings give as the option.
+        """
+        name, colon, argument = text.partition(":")
+        reads = self.entries.get((stage, f"{name}:"))
+        if reads is None or (not colon and (stage, name) in self.entries):
+            return text, {}
+        argument = argument or source
+        if not argument:
+            raise UsageError(f"Expected --{stage} {name}:{reads.cls.takes}, {stages.summary(reads.cls).rstrip('.').lower()}, "
+                             f"but got '{text}'.")
+        return f"{name}:", {"source": argument}
 
     def make(self, stage: str, name: str, values: dict | None = None, *, seed: int = 0, device: str = "cpu"):
         """Make a ready instance of a plugin with its options, seed and device set."""

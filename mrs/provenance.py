@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import importlib.metadata
+import os
 import platform
 import sys
 from functools import cache
@@ -14,6 +15,8 @@ from typing import Any
 import numpy as np
 
 import mrs
+from mrs.errors import InputError
+from mrs.runfolder import sha256_of
 
 LIBRARIES = ("numpy", "scipy", "torch", "onnxruntime", "opencv-python-headless", "av", "pluggy", "click", "rich", "PyYAML")
 
@@ -35,9 +38,33 @@ def motion_hash(motion) -> str:
     """Hash a Motion's arrays and camera; its history does not count."""
     names = ("times_s", "root_pos_m", "local_quat_wxyz", "betas", "joints_m", "contacts", "confidence")
     arrays = {name: getattr(motion, name) for name in names} | {"frame": motion.frame, "body": motion.body}
+    if motion.code is not None:
+        arrays["code"] = motion.code
     if motion.camera is not None:
         arrays |= {f"camera_{f.name}": getattr(motion.camera, f.name) for f in dataclasses.fields(motion.camera)}
     return content_hash(arrays)
+
+
+def source_sha256(path: Path | str, asked: str) -> str:
+    """Hash a file, or the names and contents of a folder's files; `asked` is how the user names it."""
+    path = Path(path)
+    try:
+        if not path.is_dir():
+            return sha256_of(path)
+        digest = hashlib.sha256()
+        with os.scandir(path) as entries:
+            names = sorted(e.name for e in entries if not e.name.startswith(".") and e.is_file())
+        for name in names:
+            digest.update(f"{name} ".encode("utf-8", "surrogateescape"))
+            with open(f"{path}/{name}", "rb", buffering=0) as file:
+                while block := file.read(1 << 20):
+                    digest.update(block)
+        return digest.hexdigest()
+    except FileNotFoundError:
+        raise InputError(f"Expected a file or folder at {path}, but there is none. Check the path in {asked}.") from None
+    except OSError as error:
+        raise InputError(f"Expected to read {path}, but it can't be read: {error.strerror or error}. "
+                         f"Check the path in {asked}.") from None
 
 
 def camera_facts(camera) -> dict[str, Any]:
@@ -86,6 +113,7 @@ def video_facts(video) -> dict[str, Any]:
         "last_s": float(times[-1]),
         "mean_fps": (len(times) - 1) / span if span > 0 else 0.0,
         "times": "even" if even else "uneven",
+        "pictures": getattr(video, "pictures", True),
     }
 
 

@@ -16,7 +16,7 @@ from mrs.cameras import Camera
 from mrs.config import Settings
 from mrs.errors import InputError, UsageError
 from mrs.motion import Motion
-from mrs.pipeline import Pipeline, carried_out
+from mrs.pipeline import Pipeline, carried_out, usable_points
 from mrs.plan import Plan
 from mrs.plugins import Registry
 from mrs.runfolder import HIDDEN, RunFolder
@@ -24,7 +24,7 @@ from mrs.tracks import Track, Tracks
 from mrs.video import Frame, Video
 
 EARLIER = ("detector", "tracker", "lifter")
-FIXED = (*EARLIER, "synth", "start", "end", "fov", "camera", "camera_tilt")
+FIXED = (*EARLIER, "synth", "start", "end", "size", "fps", "fov", "camera", "camera_tilt")
 """Settings that decide what was lifted; they belong to `mrs run`."""
 
 
@@ -94,7 +94,7 @@ class Again(Pipeline):
         """Refine, put into one world, measure, export."""
         self._begin(command)
         self._use("tracks.npz")
-        present = [track for track in self.tracks_now.people if (self.folder.root / _lifted(track.person)).is_file()]
+        present = [track for track in usable_points(self.tracks_now.people) if (self.folder.root / _lifted(track.person)).is_file()]
         if not present:
             raise InputError(f"Expected lifted.npz of somebody in {self.folder.root}, but there is none. "
                              f"Type: mrs lift {self.video.path} -o {self.folder.root}")

@@ -4,6 +4,10 @@ A stage class is small: a ``name``, a docstring whose first line is shown by ``m
 nested ``Options`` (see :mod:`mrs.options`), and one verb. The pipeline makes an instance without arguments,
 sets ``self.options``, ``self.seed`` and ``self.device`` on it and calls the verb.
 
+A class that reads what another program left in a file has a name that ends in a colon, ``takes = "FILE"`` (or ``"DIR"``)
+and an option ``source``: ``--detector openpose:DIR`` sets it. Where the name of a stage is ``auto``, the first class of
+the plan's candidates whose ``suits`` says yes of what came before is used.
+
 ``needs`` may name the importable modules the class wants, and ``extra`` the pip extra that brings them, or ``install``
 the whole command; where one is absent, ``mrs plugins`` prints the command that installs it. A plugin whose results depend
 on files that its options name may offer ``made_from()``, their hashes by name: another hash makes new results.
@@ -43,6 +47,7 @@ STAGES = {
         Stage("synthesizer", "transfer", ("source", "target")),
         Stage("renderer", "render", ("video", "motions", "tracks")),
         Stage("exporter", "write", ("motion", "path")),
+        Stage("track_exporter", "write_tracks", ("tracks", "path")),
         Stage("importer", "read", ("path",)),
         Stage("converter", "convert", ("inputs", "out")),
     )
@@ -56,6 +61,8 @@ def check(stage: Stage, cls: Any) -> None:
     name = getattr(cls, "name", None)
     if not isinstance(name, str) or not name:
         raise PluginError(f"Expected {cls.__name__}.name to be text, but got {name!r}.")
+    if name.endswith(":") and not (isinstance(getattr(cls, "takes", None), str) and _has_source(cls)):
+        raise PluginError(f"Expected {cls.__name__}, which reads a file, to have takes = \"FILE\" and an option source.")
     verb = getattr(cls, stage.verb, None)
     if not callable(verb):
         raise PluginError(
@@ -72,6 +79,12 @@ def check(stage: Stage, cls: Any) -> None:
         cls()
     except TypeError as error:
         raise PluginError(f"Expected {cls.__name__}() to work without arguments, but it says: {error}.") from None
+
+
+def _has_source(cls: type) -> bool:
+    from mrs import options
+
+    return any(info.name == "source" for info in options.describe(cls))
 
 
 def summary(cls: type) -> str:

@@ -45,12 +45,14 @@ class Detections:
     """People frame by frame, before tracking.
 
     times_s (F,) of every frame that was looked at, frame_ids (F,) their index in the video, people (F) one entry each.
+    ids_given: the people's lanes are who they are, as a file says, and not a detector's guess.
     """
 
     keypoints: Keypoints
     frame_ids: np.ndarray
     times_s: np.ndarray
     people: list[People]
+    ids_given: bool = False
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,14 @@ class Track:
             boxes_px=self.boxes_px[rows], keypoints3d_m=pick(self.keypoints3d_m), masks=pick(self.masks),
             mask_to_px=pick(self.mask_to_px),
         )
+
+    def limited_to(self, names) -> Track:
+        """Return the track with only the keypoints whose names are among `names`."""
+        keypoints, rows = self.keypoints.subset(names)
+        if keypoints is self.keypoints:
+            return self
+        deep = None if self.keypoints3d_m is None else self.keypoints3d_m[:, rows]
+        return replace(self, keypoints=keypoints, keypoints_px=self.keypoints_px[:, rows], keypoints3d_m=deep)
 
     def heights_px(self) -> np.ndarray:
         """(T,) person heights: diagonals of the boxes, so that they do not depend on in-plane turns."""

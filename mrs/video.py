@@ -106,6 +106,7 @@ class Video:
     frame_ids      (F,) their index in the file
     camera         the camera that took it, or None; one that moves has a pose for each selected frame
     warnings       what was wrong with the file; grows while frames are read
+    frames_in_file how many frames the file has, selected or not
     """
 
     path: Path
@@ -116,6 +117,7 @@ class Video:
     _index: _Index = field(repr=False)
     camera: Camera | None = None
     warnings: list[str] = field(default_factory=list)
+    frames_in_file: int = 0
 
     def __len__(self) -> int:
         return len(self.times_s)
@@ -142,7 +144,8 @@ class Video:
                 f"Expected frames of {path} from {start_s or 0:g} s to {until}, "
                 f"but it runs from {times_s[0]:.3f} s to {times_s[-1]:.3f} s. Change --start or --end.")
         index = _Index(None if pts is None else pts[ids], keys, stored_px, turn)
-        return cls(path, turn.size(stored_px), turn.degrees, times_s[ids], ids, index, warnings=warnings)
+        return cls(path, turn.size(stored_px), turn.degrees, times_s[ids], ids, index, warnings=warnings,
+                   frames_in_file=len(times_s))
 
     def with_camera(self, camera: Camera) -> Video:
         """Return the same video with a camera."""

@@ -14,6 +14,7 @@ VERBS = {
     "synthesizer": "another body carries the behaviour on ([behaviour transfer](behaviour.md))",
     "renderer": "pictures of the motion",
     "exporter": "files for other programs",
+    "track_exporter": "2D poses in the files of other programs (`mrs export RUN --to NAME`)",
     "importer": "motion from other programs",
     "converter": "files of other programs made into files that mrs reads (`mrs convert NAME INPUT... OUT`)",
 }

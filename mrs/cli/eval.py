@@ -11,7 +11,7 @@ import click
 
 @click.group("eval")
 def command():
-    """Measure results: motions against the truth, models on held-out data."""
+    """Measure motions, or who is who, against the ground truth, and models of behaviour on held-out data."""
 
 
 @command.command("motion")
@@ -44,6 +44,53 @@ def motion(files: tuple[Path, ...], frame: str, from_start: bool, explain: bool,
     found = compare(motions[:-1], motions[-1], frame)
     click.echo(json.dumps(_facts(files, motions, found), indent=1) if as_json
                else _text(files, motions, found, explain))
+
+
+@command.command("tracks")
+@click.argument("pred", type=click.Path(path_type=Path))
+@click.argument("truth", type=click.Path(path_type=Path))
+@click.option("--min-iou", type=click.FloatRange(0, 1, min_open=True), default=0.5, show_default=True,
+              help="Least overlap of boxes of the same person.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def tracks(pred: Path, truth: Path, min_iou: float, as_json: bool):
+    """Compare who is who in PRED with the TRUTH: MOTA, IDF1, identity switches.
+
+    Both are run folders, tracks.npz or MOT text (frame from 1, id, x, y, w, h).
+    """
+    from mrs.metrics import mot
+
+    found = mot.compare(_boxes(pred), _boxes(truth), min_iou)
+    if as_json:
+        click.echo(json.dumps(found, indent=1))
+        return
+    for name, (title, unit, text) in mot.MEASURES.items():
+        value = "-" if found[name] is None else f"{found[name]:.2f}" if unit else str(found[name])
+        click.echo(f"{title:<17}{value:>9} {unit:<2} {text}".rstrip())
+
+
+def _boxes(path: Path):
+    """Read boxes over time from whatever holds them."""
+    from mrs.errors import InputError
+    from mrs.formats.pose2d import mot as text
+    from mrs.formats.pose2d import read_bytes
+    from mrs.metrics.mot import Boxes
+    from mrs.tracks import Tracks
+
+    path = path / "tracks.npz" if path.is_dir() else path
+    if path.suffix == ".npz":
+        if not path.is_file():
+            raise InputError(f"Expected a run folder, a tracks.npz or MOT text, but there is no {path}.")
+        return Boxes.of(Tracks.load(path))
+    poses = text.read(read_bytes(path, "MOT text"), str(path))
+    known = poses.ids >= 0
+    numbers = [int(label) - 1 for label in poses.labels]
+    return Boxes(_at(numbers, poses.frame)[known], poses.ids[known], poses.boxes[known])
+
+
+def _at(numbers: list[int], rows):
+    import numpy as np
+
+    return np.array(numbers, int)[rows]
 
 
 def _facts(files, motions, found) -> dict:

@@ -29,7 +29,7 @@ def plugins(action: str, name: str | None, as_json: bool, extra: tuple[str, ...]
     registry = manager.load(extra)
     entries = list(registry.entries.values())
     if action == "show":
-        entries = [entry for entry in entries if entry.name == name]
+        entries = [entry for entry in entries if entry.name in (name, f"{name}:")]
         if not entries:
             raise UsageError(options.unknown(f"plugin '{name}'", name, {n for _, n in registry.entries})
                              + _broken_hint(registry))
@@ -54,7 +54,7 @@ def describe(entry) -> dict[str, Any]:
 
 
 def _listed(registry) -> str:
-    width = max((len(name) for _, name in registry.entries), default=0)
+    width = max((len(_typed(entry)) for entry in registry.entries.values()), default=0)
     lines = []
     for stage in stages.STAGES:
         names = registry.names(stage)
@@ -62,13 +62,18 @@ def _listed(registry) -> str:
             lines.append(f"{stage}s")
         for name in names:
             facts = describe(registry.entries[stage, name])
-            lines.append(f"  {name:<{width}}  {facts['summary']}")
+            lines.append(f"  {_typed(registry.entries[stage, name]):<{width}}  {facts['summary']}")
             if facts["missing"]:
                 lines.append(f"  {'':<{width}}  needs {', '.join(facts['missing'])}. Type: {facts['install']}")
     if registry.broken:
         lines += ["did not load", *(f"  {origin}: {error}" for origin, error in registry.broken.items())]
     lines.append("Options: mrs plugins show NAME")
     return "\n".join(lines)
+
+
+def _typed(entry) -> str:
+    """Return the name as the user types it, with what has to follow a colon."""
+    return entry.name + (getattr(entry.cls, "takes", "") if entry.name.endswith(":") else "")
 
 
 def _shown(facts: dict[str, Any]) -> str:

@@ -36,7 +36,7 @@ def _command(until: str, text: str, what: str = "VIDEO", instead=None):
     """
 
     @click.command(name={"export": "run"}.get(until, until), help=text)
-    @click.argument("video", type=click.Path(path_type=Path), metavar=what)
+    @click.argument("video", type=click.Path(path_type=Path), required=False, metavar=what)
     @click.option("-o", "--out", type=click.Path(path_type=Path), help="Folder to write to. [default: VIDEO's name + _mrs]")
     @_flags
     @click.option("--set", "sets", multiple=True, metavar="STAGE.OPTION=VALUE", help="Option of a plugin (repeatable).")
@@ -47,7 +47,7 @@ def _command(until: str, text: str, what: str = "VIDEO", instead=None):
     @click.option("--quiet", is_flag=True, help="Show no progress.")
     @click.option("-v", "--verbose", count=True, help="Log more; twice for everything.")
     def command(video, out, sets, config_path, plugins, overwrite, as_json, quiet, verbose, **flags):
-        if instead is not None and instead(video, out, flags, sets=sets, config_path=config_path, plugins=plugins,
+        if instead is not None and video is not None and instead(video, out, flags, sets=sets, config_path=config_path, plugins=plugins,
                                            overwrite=overwrite, as_json=as_json, quiet=quiet, verbose=verbose):
             return
         settings = config.settings(video, flags, out=out, config=config_path, sets=sets, plugins=plugins,

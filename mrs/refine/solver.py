@@ -52,7 +52,7 @@ class Scales:
     hands_weight: float = 2.0
     ballistic_m_s2: float = 1.5
     ballistic_weight: float = 1.0
-    prior_weight: float = 0.02
+    prior_weight: float = 0.3
     root_m: float = 0.03
     log_focal: float = 0.15
     hold: float = 4e4

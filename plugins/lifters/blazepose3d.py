@@ -17,6 +17,11 @@ class BlazePose3D:
         stature_m: float | None = mrs.option(None, "Standing height of the person in metres, where it is known.",
                                              min=0.5, max=2.6)
 
+    @staticmethod
+    def suits(track) -> bool:
+        """Say whether the track has the 3D landmarks that this needs."""
+        return track.keypoints3d_m is not None and track.keypoints.name == "blazepose-33"
+
     def lift(self, video, track):
         """Return a Motion in the camera frame; frames without evidence are interpolated with confidence 0."""
         from mrs.body import landmark_ik as ik

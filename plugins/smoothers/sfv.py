@@ -20,7 +20,7 @@ class Sfv:
         contact_iterations: int = mrs.option(30, "Iterations of the second pass, with contacts.", min=1, max=1000)
         acceleration_m_s2: float = mrs.option(20.0, "Accelerations beyond this, and beyond what the picture shows, are smoothed.", min=0.1)
         pose_weight: float = mrs.option(10.0, "How strongly the lifted pose pulls.", min=0)
-        prior_weight: float = mrs.option(0.02, "How strongly the pose prior pulls.", min=0)
+        prior_weight: float = mrs.option(0.3, "How strongly the pose prior pulls.", min=0)
         contact_weight: float = mrs.option(4.0, "How strongly feet in contact stand still.", min=0)
         ground_weight: float = mrs.option(4.0, "How strongly contacts lie on one ground; 0 for stairs.", min=0)
         ballistic_weight: float = mrs.option(1.0, "How strongly a body in flight falls as gravity says.", min=0)
@@ -44,7 +44,7 @@ class Sfv:
                     foot_lock=o.foot_lock, space=o.space, mend_starts=o.mend_starts, gravity_scale=o.gravity_scale,
                     free_betas=o.free_betas, free_focal=o.free_focal, height_m=o.height_m)
         refined, report = refine(found.track, found.motion, self._scales(), plan, device=self.device, progress=self.progress,
-                                 prior=self._prior(), extra=getattr(self, "extra_terms", ()))
+                                 prior=self._prior(), decoder=self._decoder(found.motion), codes=found.motion.code, extra=getattr(self, "extra_terms", ()))
         told = {"warnings": list(found.told)} if found.told else {}
         return replace(refined, times_s=motion.times_s).with_history(stage="refine", **report, **told)
 
@@ -61,8 +61,24 @@ class Sfv:
                       contact_weight=o.contact_weight, ground_weight=o.ground_weight, ballistic_weight=o.ballistic_weight,
                       off=off)
 
+    def _decoder(self, motion):
+        """The lifter's decoder, for its latent space; None for the other spaces."""
+        if self.options.space != "latent":
+            return None
+        decoder = getattr(self, "decoder", None)
+        if decoder is None or motion.code is None:
+            lifter = next((step["plugin"] for step in motion.history if step.get("stage") == "lifter" and "plugin" in step), "this lifter")
+            raise mrs.UsageError(f"Expected a lifter with a latent space for smoother.space=latent, but {lifter} has none. "
+                                 "Type: --set smoother.space=prior")
+        return decoder(self.device)
+
     def _prior(self):
-        return None
+        """The shipped pose prior, unless it is neither a term nor the space."""
+        from mrs.refine.prior import load_prior
+
+        o = self.options
+        wanted = o.space in ("prior", "hybrid") or (o.prior_weight and "prior" not in self._scales().off)
+        return load_prior(device=self.device) if wanted else None
 
 
 @mrs.hookimpl

@@ -48,6 +48,8 @@ class OksTracker:
         max_lost_s: float = mrs.option(1.0, "Who is back within this time is the same person.", min=0)
         rejoin_heights: float = mrs.option(1.0, "Who is back in time and no further away than this many body heights is "
                                            "the same person in whatever pose; 0: never.", min=0)
+        pose_share: float = mrs.option(0.5, "Share of keypoint similarity in it; the rest is box overlap.", min=0, max=1)
+        predict: bool = mrs.option(True, "Expect people to go on at the speed they had.")
         min_seen_s: float = mrs.option(0.4, "Leave out people seen for less time in all (in short clips: half the clip).", min=0)
         min_score: float = mrs.option(0.3, "Leave out people whose median score is lower.", min=0, max=1)
         undo_swaps: bool = mrs.option(True, "Put left and right back where the detector exchanged them.")
@@ -93,6 +95,38 @@ class OksTracker:
                 seen[name] = None if seen[name] is None else undo_swaps(keypoints, seen[name], states)
         track = fill(0, keypoints, np.asarray(detections.frame_ids), np.asarray(detections.times_s, float), rows, seen)
         return track, int((states > 0).sum())
+
+
+class ByteTracker(OksTracker):
+    """The oks tracker set up like ByteTrack (Zhang et al., ECCV 2022): boxes alone, in two passes."""
+
+    name = "bytetrack"
+
+    class Options(OksTracker.Options):
+        """Options of the oks tracker with ByteTrack's choices."""
+
+        high_score: float = mrs.option(0.5, "Detections scored at least this are joined first and start people.", min=0, max=1)
+        min_similarity: float = mrs.option(0.2, "Least box overlap to join.", min=0, max=1)
+        lane_bonus: float = mrs.option(0.0, "Added to it where the detector followed the same person itself.", min=0, max=1)
+        rejoin_heights: float = mrs.option(0.0, "As in oks; ByteTrack has no such step.", min=0)
+        pose_share: float = mrs.option(0.0, "Share of keypoint similarity in it; the rest is box overlap.", min=0, max=1)
+
+
+class PoseFlowTracker(OksTracker):
+    """The oks tracker set up like PoseFlow (Xiu et al., BMVC 2018): pose and box similarity, no motion, one pass."""
+
+    name = "poseflow"
+
+    class Options(OksTracker.Options):
+        """Options of the oks tracker with PoseFlow's choices."""
+
+        low_score: float = mrs.option(0.4, "Detections scored below this are ignored.", min=0, max=1)
+        min_similarity: float = mrs.option(0.2, "Least mean of keypoint similarity and box overlap to join.", min=0, max=1)
+        lane_bonus: float = mrs.option(0.0, "Added to it where the detector followed the same person itself.", min=0, max=1)
+        max_lost_s: float = mrs.option(3.3, "Who is back within this time is the same person (100 frames at 30 a second).",
+                                       min=0)
+        rejoin_heights: float = mrs.option(0.0, "As in oks; PoseFlow has no such step.", min=0)
+        predict: bool = mrs.option(False, "Expect people to go on at the speed they had.")
 
 
 def _gather(thread: _Thread, people) -> dict:
@@ -148,6 +182,10 @@ class _Movers:
         """Forget all but some."""
         for name in ("mean", "speed", "var", "cov", "speed_var"):
             setattr(self, name, getattr(self, name)[rows])
+
+    def rest(self) -> None:
+        """Forget all speeds, so that everybody is expected to stay."""
+        self.speed, self.cov = np.zeros_like(self.speed), np.zeros_like(self.cov)
 
     def advance(self, step_s: float) -> None:
         """Predict some time ahead."""
@@ -230,6 +268,8 @@ class _Linker:
         for row, (time_s, people) in enumerate(zip(detections.times_s, detections.people, strict=True)):
             self._forget(float(time_s))
             if self.live:
+                if not self.options.predict:
+                    self.movers.rest()
                 self.movers.advance(float(time_s) - before_s)
             self._step(row, float(time_s), self._usable(people))
             before_s = float(time_s)
@@ -312,7 +352,8 @@ class _Linker:
             turned = similarity.oks(points, found[:, self.flip], height, self.sigma, slack)
             pose = np.maximum(pose, _FLIPPED_WORTH * turned)
         lost_s = np.where([t.missed for t in threads], unseen_s, 0.0)
-        value = (pose + similarity.iou(boxes, seen.boxes_px[near[1]])) / 2
+        share = self.options.pose_share
+        value = share * pose + (1 - share) * similarity.iou(boxes, seen.boxes_px[near[1]])
         lane = np.array([t.lane for t in threads])
         value += self.options.lane_bonus * ((lane == seen.lanes[near[1]]) & (lane >= 0))
         fit[near] = np.where(value >= self.options.min_similarity, value / (1 + _LOST_DISCOUNT_PER_S * lost_s), 0.0)
@@ -386,5 +427,6 @@ def _ends_apart(before: _Thread, after: _Thread, people) -> float:
 
 @mrs.hookimpl
 def register_trackers(register):
-    """Register the oks tracker."""
-    register(OksTracker)
+    """Register the oks tracker and its two settings after others."""
+    for cls in (OksTracker, ByteTracker, PoseFlowTracker):
+        register(cls)

@@ -6,6 +6,7 @@ import numpy as np
 from mrs_plugins.lifters.blazepose3d import BlazePose3D
 
 from mrs import metrics, options
+from mrs.refine.prior import load_prior
 from mrs.refine.sfv import Plan, refine
 from mrs.refine.solver import Scales
 from mrs.world import to_world
@@ -26,7 +27,7 @@ def lift(track, camera, **values):
 
 def refined(track, motion, **plan):
     """Refine with the shipped scales."""
-    return refine(track, motion, Scales(), Plan(**plan))[0]
+    return refine(track, motion, Scales(), Plan(**plan), prior=load_prior())[0]
 
 
 def pose_error_mm(motion, truth):

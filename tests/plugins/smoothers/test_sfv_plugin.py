@@ -1,10 +1,15 @@
 """The sfv smoother as a plugin: options, history, progress."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+import torch
 
-from mrs import options, plugins
+from mrs import metrics, options, plugins, rotations
+from mrs.body.torch_body import sixd_to_matrix
 from mrs.errors import UsageError
+from mrs.refine.prior import load_prior
 from tests.refine.clips import lift, noisy, refined
 
 
@@ -64,3 +69,52 @@ def test_values_out_of_range_are_refused(name, value):
     """With the option's full name."""
     with pytest.raises(UsageError, match=f"smoother.{name}"):
         smoother(**{name: value})
+
+
+class Regressor:
+    """A stand-in for a lifter with a latent space: codes of the shipped prior, with the root's turn in camera axes or without."""
+
+    def __init__(self, whole: bool):
+        self.prior, self.whole = load_prior(), whole
+
+    def decode(self, code):
+        """Local rotations (T, 23, 3, 3), or (T, 24, 3, 3) with a root whose 6D stands in front of the code."""
+        if not self.whole:
+            return self.prior.decode(code)
+        return torch.cat([sixd_to_matrix(code[:, None, :6]), self.prior.decode(code[:, 6:])], 1)
+
+    def coded(self, lifted):
+        """The motion with its codes."""
+        local = torch.as_tensor(rotations.quat_to_matrix(lifted.local_quat_wxyz), dtype=torch.float32)
+        code = self.prior.encode(local[:, 1:])
+        if self.whole:
+            seen = torch.as_tensor(lifted.camera.R, dtype=torch.float32) @ local[:, 0]
+            code = torch.cat([seen[..., 0], seen[..., 1], code], -1)
+        return replace(lifted, code=code.numpy())
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_latent_space_of_a_lifter_is_optimised(clip, whole):
+    """With a lifter's decoder, space=latent ends on poses that the decoder gives, and meets the 2D evidence better than it began."""
+    track, lifted = clip
+    lifter, made = Regressor(whole), smoother(space="latent", mend_starts=False, foot_lock="never")
+    made.decoder = lambda device: lifter
+    done = made.smooth(None, track, lifter.coded(lifted))
+    local = torch.as_tensor(rotations.quat_to_matrix(done.local_quat_wxyz), dtype=torch.float32)[:, 1:]
+    torch.testing.assert_close(lifter.prior.decode(lifter.prior.encode(local)), local, atol=2e-3, rtol=0)
+    assert metrics.error_2d_percent(track, done) < 0.9 * metrics.error_2d_percent(track, lifted)
+    assert done.history[-1]["space"] == "latent"
+
+
+def test_latent_space_needs_a_lifter_that_has_one(clip):
+    """One line that says what to type instead."""
+    with pytest.raises(UsageError, match="smoother.space=prior"):
+        smoother(space="latent").smooth(None, *clip)
+
+
+@pytest.mark.parametrize("space", ["prior", "hybrid"])
+def test_spaces_of_the_prior_meet_the_evidence(clip, space):
+    """Both spaces bring the 2D error below the lifted one's."""
+    track, lifted = clip
+    done = smoother(space=space).smooth(None, track, lifted)
+    assert metrics.error_2d_percent(track, done) < 0.8 * metrics.error_2d_percent(track, lifted)
