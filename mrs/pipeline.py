@@ -137,7 +137,8 @@ class Pipeline:
             parts = detecting.Parts(self.folder.hidden / "detect", key)
             found, detect_s = detecting.detect(self.video, detector.plugin, parts, update)
         found, bad = evidence.cleaned_tracks(found) if isinstance(found, Tracks) else evidence.cleaned_detections(found)
-        tracker = self.plan.steps["tracker"].suited(found)
+        tracker = self.plan.steps["tracker"]
+        tracker = tracker if isinstance(found, Tracks) else tracker.suited(found)
         history = ({"stage": "detector", **detector.facts, "video": self.video.sha256, "key": key},)
         facts = {"detect_seconds": round(detect_s, 3), "frames": len(found.frame_ids)}
         if isinstance(found, Tracks):

@@ -26,6 +26,8 @@ from mrs.video import Frame, Video
 EARLIER = ("detector", "tracker", "lifter")
 FIXED = (*EARLIER, "synth", "start", "end", "size", "fps", "fov", "camera", "camera_tilt")
 """Settings that decide what was lifted; they belong to `mrs run`."""
+CAMERA_FACTS = ("K", "R", "t", "frames", "sha256", "fov_deg", "tilt_deg")
+"""What a refined motion depends on; run.json tells more of a camera, such as how it was checked."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,7 @@ class Again(Pipeline):
     def go(self, command: tuple[str, ...]) -> dict[str, Any]:
         """Refine, put into one world, measure, export."""
         self._begin(command)
+        self.folder.report["camera"] = self.camera_facts
         self._use("tracks.npz")
         present = [track for track in usable_points(self.tracks_now.people) if (self.folder.root / _lifted(track.person)).is_file()]
         if not present:
@@ -144,7 +147,7 @@ class Again(Pipeline):
         return self.video.with_camera(Motion.load(self.folder.root / _lifted(track.person)).camera)
 
     def _camera_facts(self) -> dict[str, Any]:
-        return self.camera_facts
+        return {name: value for name, value in self.camera_facts.items() if name in CAMERA_FACTS}
 
 
 def settings_of(root: Path, flags: dict[str, Any], *, config_path: Path | None = None, sets: tuple[str, ...] = (),

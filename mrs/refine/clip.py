@@ -62,8 +62,8 @@ class Clip:
         turned = self.all.turned.clone()
         sure = self.all.pull + 1e-4
         for rows in torch.arange(len(times)).split(256):
-            low = max(int(torch.searchsorted(times, times[rows[0]].clone() - 4 * sigma_s)), 0)
-            high = int(torch.searchsorted(times, times[rows[-1]] + 4 * sigma_s)) + 1
+            low = max(int(torch.searchsorted(times.contiguous(), times[rows[0]].clone() - 4 * sigma_s)), 0)
+            high = int(torch.searchsorted(times.contiguous(), times[rows[-1]] + 4 * sigma_s)) + 1
             kernel = torch.exp(-((times[rows, None] - times[None, low:high]) ** 2) / (2 * sigma_s**2)).to(sure)
             weights = kernel[..., None] * sure[None, low:high]
             mean = torch.einsum("tsj,sjab->tjab", weights / weights.sum(1, keepdim=True), self.all.turned[low:high])
@@ -173,8 +173,8 @@ def _accelerations(points: torch.Tensor, times: torch.Tensor, sigma_s: float = 0
     """Accelerations (T, P, 3) of points (T, P, 3): of parabolas fitted about each time, whatever the times between."""
     out = torch.zeros_like(points)
     for rows in torch.arange(len(times)).split(256):
-        low = int(torch.searchsorted(times, times[rows[0]].clone() - 4 * sigma_s))
-        high = int(torch.searchsorted(times, times[rows[-1]] + 4 * sigma_s)) + 1
+        low = int(torch.searchsorted(times.contiguous(), times[rows[0]].clone() - 4 * sigma_s))
+        high = int(torch.searchsorted(times.contiguous(), times[rows[-1]] + 4 * sigma_s)) + 1
         low, high = max(low - 1, 0), min(high + 1, len(times))
         away = times[None, low:high] - times[rows, None]
         design = torch.stack([torch.ones_like(away), away / sigma_s, (away / sigma_s) ** 2 / 2], -1)

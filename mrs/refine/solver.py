@@ -39,7 +39,7 @@ class Scales:
     acceleration_m_s2: float = 20.0
     jerk_m_s3: float = 400.0
     seen_m_s2: float = 5.0
-    seen_most: float = 12.0
+    seen_most: float = 8.0
     spin_rad_s2: float = 45.0
     limit: float = 0.1
     betas: float = 0.5

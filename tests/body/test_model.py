@@ -11,7 +11,8 @@ from mrs.skeletons import KEYPOINT_SETS, SMPL_24, SMPL_PARENTS, Keypoints, mirro
 from tests.body.poses import random_quats
 
 BODY = load_body()
-LANDMARK_SETS = [k for k in KEYPOINT_SETS.values() if k is not SMPL_24]
+LANDMARK_SETS = [k for k in KEYPOINT_SETS.values() if k is not SMPL_24 and len(k) < 100]
+"""Those that have faces and hands of many points are left out: the body has none of these."""
 
 
 def some_betas(seed=1):
@@ -87,6 +88,13 @@ class TestRestPose:
         """Left and right joints are mirror images, within 2 mm."""
         rest = BODY.rest_joints(np.zeros(10))
         np.testing.assert_allclose(rest[SMPL_24.flip] * [-1, 1, 1], rest, atol=2e-3)
+
+    @pytest.mark.parametrize("keypoints", [k for k in KEYPOINT_SETS.values() if len(k) > 100], ids=lambda k: k.name)
+    def test_of_sets_with_fingers_and_faces_the_body_has_the_rest(self, keypoints):
+        """Limbs, feet and head are there; what is not is of a hand or the face."""
+        others = set(keypoints.names) - set(BODY.landmark_names)
+        assert all("face" in n or "hand" in n or "pupil" in n for n in others)
+        assert len(keypoints) - len(others) >= 23
 
     @pytest.mark.parametrize("keypoints", LANDMARK_SETS, ids=lambda k: k.name)
     def test_every_set_has_its_landmarks_and_they_mirror(self, keypoints):
