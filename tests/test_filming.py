@@ -182,14 +182,14 @@ class TestTheWorld:
         assert own < 0.03 and still > 10 * own
 
     def test_is_refined_with_the_camera_that_the_background_tells(self):
-        """From noisy keypoints and a followed background the refined path is right; taken for still it is far off."""
+        """From noisy keypoints and a followed background the refined path is within 12 cm; taken for still it is 8 times as far off."""
         track, truth = filmed(walker(np.arange(60) / 30)[0], moving=panning, fov_deg=FOV_DEG, noise=0.01, noise3d_m=0.03)
         frames, boxes, first = film(turns(np.linspace(-12, 12, 60)), person=False)
         told = estimate(lambda: iter_closing(frames), boxes.__getitem__, first, truth.times_s, focal_known=True)
         start = truth.camera.at(0)
         camera = replace(told.applied(start), K=start.K)
         done, still = (refined(track, lifted_by(track, truth, c)) for c in (camera, start))
-        assert path_error_m(done, truth) < 0.06 and path_error_m(still, truth) > 8 * path_error_m(done, truth)
+        assert path_error_m(done, truth) < 0.12 and path_error_m(still, truth) > 8 * path_error_m(done, truth)
         assert error_2d_percent(track, done) < 2 and done.camera.frames == 60
 
     def test_is_refined_with_the_lens_of_every_frame(self):
