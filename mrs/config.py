@@ -33,6 +33,8 @@ class Run:
                                      "detector gives 3D landmarks, else smplify.")
         smoother: str = options.option("sfv", "Smoother plugin: the refiner of the motion.")
         synth: str | None = options.option(None, "Synthesizer plugin: re-enact the behaviour with another body.")
+        target: str | None = options.option(None, "Who re-enacts with --synth: standing, frame:SECONDS (of the person, from the "
+                                            "video's start), or a file with a motion; without it, standing.")
         export: str = options.option("bvh", "Exporter plugins, with commas between; bvh is always written.")
         person: str = options.option("all", "Whom to follow: largest, longest, center, all, or ids such as 1,3.")
         start: float | None = options.option(None, "Begin at this second of the video.")

@@ -64,6 +64,17 @@ class Motion:
         quats[..., 0] = 1
         return load_body(BODY).motion(times_s, np.zeros((len(times_s), 3)), quats, np.zeros(10), grounded=True)
 
+    def part(self, first: int, past: int | None = None) -> Motion:
+        """Return the frames from `first` to before `past`; a moving camera's frames are cut along."""
+        rows = slice(first, past)
+        camera = self.camera
+        if camera is not None:
+            cut = {name: getattr(camera, name)[rows] for name, still in (("K", 2), ("R", 2), ("t", 1))
+                   if np.ndim(getattr(camera, name)) > still}
+            camera = replace(camera, **cut) if cut else camera
+        arrays = {name: getattr(self, name)[rows] for name in _ARRAYS if name != "betas"}
+        return replace(self, **arrays, camera=camera)
+
     def with_history(self, **step: Any) -> Motion:
         """Return the motion with one more history entry."""
         return replace(self, history=(*self.history, step))

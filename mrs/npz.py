@@ -61,3 +61,12 @@ def load(path: Path | str, kind: str) -> tuple[dict[str, np.ndarray], dict[str, 
     if meta.get("schema_version", 0) > SCHEMA_VERSION:
         raise InputError(f"{path} was written by a newer mrs (schema {meta['schema_version']}). Type: pip install -U mrs")
     return arrays, meta
+
+
+def kind_of(path: Path | str) -> str | None:
+    """The kind of a file that :func:`save` wrote; None for anything else."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return json.loads(str(file["meta"])).get("kind")
+    except (OSError, ValueError, KeyError, EOFError, AttributeError, zipfile.BadZipFile):
+        return None

@@ -19,7 +19,7 @@ from mrs.edited import lasting, usable_tracks
 from mrs.errors import MrsError, NoPersonError, PluginError, UsageError
 from mrs.motion import Motion
 from mrs.npz import atomic_path
-from mrs.plan import Plan, Step, seed_everything
+from mrs.plan import Plan, Step, seconds_of, seed_everything
 from mrs.plugins import Registry
 from mrs.runfolder import HIDDEN, SCHEMA_VERSION, RunFolder, key_of, sha256_of
 from mrs.tracks import Track, Tracks
@@ -299,10 +299,11 @@ class Pipeline:
         self.folder.record(name, inputs, spent, warnings=notes)
 
     def synthesize(self, number: int, motion: Motion) -> None:
-        """Let the average body re-enact one person, and write it as npz and bvh."""
+        """Let the target's body re-enact one person, and write it as npz and bvh."""
         step = self.plan.steps["synthesizer"]
+        target = self._target(motion)
         name = f"persons/{number:02d}/synth/{step.facts['name']}.npz"
-        inputs = self._inputs("synthesizer", motion=provenance.motion_hash(motion))
+        inputs = self._inputs("synthesizer", motion=provenance.motion_hash(motion), target=provenance.motion_hash(target))
         self.used.append(name)
         if self.reuse(name, inputs):
             synthesized = Motion.load(self.folder.root / name)
@@ -310,13 +311,27 @@ class Pipeline:
             with self._working(step, len(motion), f"person {number:02d}") as update:
                 step.plugin.progress = update
                 start = time.monotonic()
-                synthesized = step.plugin.transfer(motion, Motion.standing(motion.times_s))
+                synthesized = step.plugin.transfer(motion, target)
                 spent = time.monotonic() - start
             _refuse(synthesized, Motion, step)
             with self.folder.writing(name) as path:
                 synthesized.validate(step.label).with_history(stage=step.stage, **step.facts).save(path)
             self.folder.record(name, inputs, spent, frames=len(synthesized))
         self._write(name.removesuffix(".npz") + ".bvh", self.plan.exporters[0], synthesized)
+
+    def _target(self, motion: Motion) -> Motion:
+        """The motion whose first posture begins the synthesis: a file's, the person's own from a time on, or a stand."""
+        asked = self.settings.values.target
+        if self.plan.target is not None:
+            return self.plan.target
+        if asked is None or asked == "standing":
+            return Motion.standing(motion.times_s)
+        first = seconds_of(asked)
+        rows = np.flatnonzero(motion.times_s >= first - 1e-6)
+        if not len(rows) or first < motion.times_s[0] - 1:
+            raise UsageError(f"Expected --target within the person's {motion.times_s[0]:.2f} to {motion.times_s[-1]:.2f} s, "
+                             f"but got '{asked}'.")
+        return motion.part(rows[0])
 
     def overlay(self, motions: dict[int, Motion], tracks: Tracks) -> None:
         """Draw everyone over the video."""

@@ -13,6 +13,7 @@ import numpy as np
 from mrs import options, provenance
 from mrs.config import Settings
 from mrs.errors import MissingError, UsageError
+from mrs.motion import Motion
 from mrs.plugins import Registry
 
 AUTO = "auto"
@@ -49,6 +50,7 @@ class Plan:
     steps: dict[str, Step]
     exporters: tuple[Step, ...]
     device: str
+    target: Motion | None = None
 
     @classmethod
     def make(cls, settings: Settings, registry: Registry) -> Plan:
@@ -61,19 +63,47 @@ class Plan:
             raise UsageError("Expected --synth NAME with the options of the synthesizer, but there is none.")
         if values.overlay or settings.stage_options.get("renderer"):
             names["renderer"] = "overlay"
-        device = _device(values.device)
+        device = resolve_device(values.device)
         steps = {stage: _auto(registry, settings, stage, device) if name == AUTO and stage in CANDIDATES else
                  _step(registry, settings, stage, name, settings.stage_options.get(stage, {}), device)
                  for stage, name in names.items()}
-        return cls(steps, _exporters(registry, settings, device), device)
+        return cls(steps, _exporters(registry, settings, device), device, _target(settings, registry))
 
     @classmethod
     def of_smoother(cls, settings: Settings, registry: Registry, earlier: dict[str, dict] | None = None) -> Plan:
         """Make the smoother and the exporters alone; `earlier` has the facts of stages that ran before, which are not called."""
-        device = _device(settings.values.device)
+        device = resolve_device(settings.values.device)
         smoother = _step(registry, settings, "smoother", settings.values.smoother, settings.stage_options.get("smoother", {}), device)
         steps = {stage: Step(stage, None, facts) for stage, facts in (earlier or {}).items()} | {"smoother": smoother}
         return cls(steps, _exporters(registry, settings, device), device)
+
+
+def _target(settings: Settings, registry: Registry) -> Motion | None:
+    """Read the target's motion where --target names a file; check its other forms."""
+    target = settings.values.target
+    if target is None:
+        return None
+    if not settings.values.synth:
+        raise UsageError("Expected --synth NAME with --target, but there is none. Type, for example: --synth bds")
+    if target == "standing":
+        return None
+    if target.startswith("frame:"):
+        seconds_of(target)
+        return None
+    from mrs.reading import read_motion
+
+    return read_motion(target, registry)
+
+
+def seconds_of(target: str) -> float:
+    """Return the seconds of a target ``frame:SECONDS``."""
+    try:
+        seconds = float(target.removeprefix("frame:"))
+        if not np.isfinite(seconds):
+            raise ValueError
+    except ValueError:
+        raise UsageError(f"Expected --target frame:SECONDS, but got '{target}'. Type, for example: frame:1.5") from None
+    return seconds
 
 
 def _exporters(registry: Registry, settings: Settings, device: str) -> tuple[Step, ...]:
@@ -114,7 +144,7 @@ def _step(registry: Registry, settings: Settings, stage: str, name: str, values:
     return Step(stage, plugin, facts)
 
 
-def _device(asked: str) -> str:
+def resolve_device(asked: str) -> str:
     """Resolve auto, without importing torch where there is no sign of a GPU."""
     signs = ("/dev/nvidiactl", "/dev/nvidia0", "/dev/dxg")
     if asked == "cpu" or (asked == "auto" and sys.platform == "linux" and not any(Path(s).exists() for s in signs)):

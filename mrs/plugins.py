@@ -35,6 +35,7 @@ BUILTINS = (
     "mrs_plugins.smoothers.sfv",
     "mrs_plugins.smoothers.sfv_2018",
     "mrs_plugins.smoothers.filters",
+    "mrs_plugins.synthesizers.bds",
     "mrs_plugins.renderers.overlay",
     "mrs_plugins.exporters.bvh",
     "mrs_plugins.exporters.poses",

@@ -463,7 +463,7 @@ def test_two_runs_in_one_folder_are_refused(video, tmp_path):
 @pytest.mark.parametrize("sets, flags, words", [
     (["detector.peple=1"], {}, "Did you mean 'detector.people'?"),
     ([], {"smoother": "sv"}, "Did you mean 'sfv'?"),
-    ([], {"synth": "bds"}, "Unknown synthesizer 'bds'. Known: none."),
+    ([], {"synth": "bdss"}, "Did you mean 'bds'?"),
     (["synthesizer.x=1"], {}, "--synth NAME"),
     ([], {"export": "bhv"}, "Did you mean 'bvh'?"),
     (["renderer.opacty=1"], {}, "Did you mean 'renderer.opacity'?"),

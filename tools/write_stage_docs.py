@@ -11,7 +11,7 @@ VERBS = {
     "tracker": "who is who over time",
     "lifter": "from a track to a body in 3D, in the camera's frame",
     "smoother": "the whole clip made right, in the world's frame",
-    "synthesizer": "another body carries the behaviour on (none ships yet)",
+    "synthesizer": "another body carries the behaviour on ([behaviour transfer](behaviour.md))",
     "renderer": "pictures of the motion",
     "exporter": "files for other programs",
     "track_exporter": "2D poses in the files of other programs (`mrs export RUN --to NAME`)",

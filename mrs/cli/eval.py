@@ -11,7 +11,7 @@ import click
 
 @click.group("eval")
 def command():
-    """Measure motions, or who is who, against the ground truth."""
+    """Measure motions, or who is who, against the ground truth, and models of behaviour on held-out data."""
 
 
 @command.command("motion")
@@ -162,3 +162,38 @@ def labels(paths: list[str]) -> list[str]:
     while tail < shortest - 1 - head and len({p[-1 - tail] for p in parts}) == 1:
         tail += 1
     return ["/".join(p[head: len(p) - tail]) for p in parts]
+
+
+@command.command("bds")
+@click.argument("run", required=False, type=click.Path(path_type=Path))
+@click.option("--data", "corpora", multiple=True, type=click.Path(path_type=Path), metavar="CORPUS", help="Corpus made by mrs data (repeatable).")
+@click.option("--seeds", default=3, show_default=True, type=click.IntRange(1), help="How many seeds, from 0 on.")
+@click.option("--pairs", default=40, show_default=True, type=click.IntRange(2), help="Pairs of every held-out label and seed.")
+@click.option("--beside", multiple=True, type=click.Path(path_type=Path), metavar="RUN", help="Another training, of any model, to set beside it (repeatable).")
+@click.option("--quick", is_flag=True, help="Classifiers, probes and draws of a tenth of the length: to see that it runs.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def bds(run: Path | None, corpora: tuple[Path, ...], seeds: int, pairs: int, beside: tuple[Path, ...], quick: bool, as_json: bool):
+    """Measure behaviour transfer: RUN's weights, or those that ship with mrs, on the held-out clips of --data.
+
+    Prints tables of transfer, plausibility, leakage, prediction and likelihood, with copies and real motion beside the
+    model, and what had to be reached.
+    """
+    import tempfile
+
+    from mrs.errors import UsageError
+    from mrs.synth import corpus, evaluate, tables, weights, windows
+
+    if not corpora:
+        raise UsageError("Expected --data CORPUS, but there is none. Make one: mrs data bvh FOLDER -o CORPUS")
+    loaded = weights.load(run)
+    others = [evaluate.of_file(path) for path in beside]
+    with tempfile.TemporaryDirectory() as cache:
+        data = windows.build([corpus.load(path) for path in corpora], Path(cache))
+        found = evaluate.evaluate(data, loaded, others, seeds=range(seeds), per_label=pairs, quick=quick,
+                                  tell=lambda text: click.echo(text, err=True))
+    rows = tables.verdicts(found)
+    if as_json:
+        click.echo(json.dumps({**found, "reached": [{"what": a, "reached": bool(b), "measured": c} for a, b, c in rows]}, indent=1))
+        return
+    click.echo(tables.text(found))
+    click.echo("\n".join(f"- {'reached' if ok else 'MISSED'}: {what} ({numbers})" for what, ok, numbers in rows))

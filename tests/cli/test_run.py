@@ -104,7 +104,7 @@ def test_bad_video_is_exit_three_in_one_line(tmp_path, capsys, kind):
     (["--set", "detector.peple=1"], "Did you mean 'detector.people'?"),
     (["--set", "detectr.people=1"], "Did you mean 'detector'?"),
     (["--detector", "fakee"], "Did you mean 'fake'?"),
-    (["--synth", "bds"], "Unknown synthesizer 'bds'. Known: none."),
+    (["--synth", "bdss"], "Did you mean 'bds'?"),
     (["--person", "biggest"], "largest, longest, center, all or ids"),
     (["--device", "gpu"], "'gpu'"),
     (["--fov", "wide"], "'wide'"),

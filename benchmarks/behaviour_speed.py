@@ -1,0 +1,91 @@
+"""Measure how fast behaviour is transferred, drawn and learned, beside the published net's loop at equal width.
+
+    python -m benchmarks.behaviour_speed [--widths 192,1024] [--json] [--check]
+
+Transfer and draws use the shipped weights and end in motions with pinned feet. Samples a second of training are windows of
+1.2 s; the published loop runs as published (with the passes it throws away) and, beside it, without them.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+
+import numpy as np
+
+from benchmarks import _common
+
+TRANSFER_S, DRAW_S, FASTER = 0.3, 0.3, 10
+BATCH = 64
+
+
+def main() -> None:
+    """Print seconds of use and samples a second of training."""
+    parser = _common.parser(__doc__)
+    parser.add_argument("--widths", default="192,1024", help="widths of hidden layers to train with (default: 192,1024)")
+    parser.add_argument("--repeat", type=int, default=5, help="measure each this often (default: 5)")
+    args = parser.parse_args()
+    report = _common.begin("Behaviour transfer", args, ("numpy", "torch"))
+    transfer_s, draw_s = use(args.repeat)
+    report.table(("what", "best s", "median s"), [("transfer of 10 s", min(transfer_s), statistics.median(transfer_s)),
+                                                  ("50 futures of 2 s", min(draw_s), statistics.median(draw_s))])
+    rows = [(f"{width}", *training(int(width))) for width in args.widths.split(",")]
+    report.table(("width", "bds", "bds-2021 as published", "without waste", "ratio"), [(*row, row[1] / row[2]) for row in rows])
+    report.notes.append(f"Training in windows a second, batches of {BATCH}.")
+    report.at_most("transfer of 10 s, median", statistics.median(transfer_s), TRANSFER_S, "s")
+    report.at_most("50 futures of 2 s, median", statistics.median(draw_s), DRAW_S, "s")
+    for row in rows:
+        report.at_least(f"training over the published loop, width {row[0]}", row[1] / row[2], FASTER, "times")
+    report.finish(args)
+
+
+def mover(seconds: float, phase: float = 0.0):
+    """Somebody who marches and swings the arms."""
+    from mrs import rotations
+    from mrs.body import load_body
+
+    times = np.arange(round(seconds * 30) + 1) / 30
+    swing, turns = np.sin(7 * times + phase), np.zeros((len(times), 24, 3))
+    turns[:, 16, 2], turns[:, 17, 2] = -1.2, 1.2
+    turns[:, 1, 0], turns[:, 2, 0], turns[:, 18, 1], turns[:, 19, 1] = 0.5 * swing, -0.5 * swing, swing, swing
+    root = np.stack([0 * times, np.full(len(times), 0.93), 1.1 * times], -1)
+    return load_body().motion(times, root, rotations.axis_angle_to_quat(turns), np.zeros(10))
+
+
+def use(repeat: int) -> tuple[list[float], list[float]]:
+    """Seconds of a transfer and of 50 draws, the first call of each left out."""
+    from mrs.synth import sample, transfer, weights
+
+    loaded, source, target = weights.load(), mover(10), mover(2, 1.0)
+
+    def once():
+        return transfer.transfer(loaded.model, source, transfer.start_of(target, 1.0))
+
+    def draws():
+        return sample.sample(loaded, transfer.start_of(target, 1.0), 50, 2.0, 0)
+
+    return [seconds(once) for _ in range(repeat + 1)][1:], [seconds(draws) for _ in range(repeat + 1)][1:]
+
+
+def seconds(function) -> float:
+    """How long a call takes."""
+    start = time.perf_counter()
+    function()
+    return time.perf_counter() - start
+
+
+def training(width: int) -> tuple[float, float, float]:
+    """Windows a second of the model, of the published loop, and of that loop without its waste."""
+    from mrs.synth import features, recipe, rivals, train
+    from mrs.synth.windows import Piece, Windows
+
+    values = features.to_features(features.prepared(mover(20))).astype(np.float32)
+    data = Windows(values, [Piece(0, len(values), "march", "train", "march", 0)])
+    ours = train.Trainer(recipe.make({"width": width, "cell": width, "batch": BATCH, "critic_from": 0}), data)
+    settings = rivals.Settings("bds-2021", hidden=width, batch=BATCH, iterations=1000)
+    loops = [ours, rivals.Trainer(settings, data, wasteful=True), rivals.Trainer(settings, data)]
+    return tuple(BATCH / min(seconds(loop.step) for _ in range(4)) for loop in loops)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,220 @@
+"""The behaviour model: an encoder of how somebody moves, a planner of what the vector means, a follower that gets there.
+
+The planner says from z alone how a window goes. The follower rolls out from any posture and velocity: what is left
+between the body and the plan decays like a critically damped spring, which joins position and velocity without a jump
+(Bollo 2016, "inertialization"; Holden 2021, spring damper), and a GRU cell learns what a spring can't know.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+
+from mrs.synth.features import CONTACT, POSE_SIZE, RATE_HZ, SIZE, STATE, STATE_SIZE
+
+AHEAD = 3
+CHUNK = 4
+WAVES = 22
+POSTURE = 69
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Sizes of the network, stored with its weights.
+
+    `gain` is how much larger a plan's changes are in use than in training, where the mean of what is uncertain damps them;
+    1.2 transfers best on the validation windows.
+    """
+
+    latent: int = 48
+    width: int = 192
+    cell: int = 192
+    halflife_s: float = 0.1
+    window: int = 36
+    gain: float = 1.2
+
+
+class Encoder(nn.Module):
+    """Differences of a window to mean and log deviation of z; the posture itself is never shown."""
+
+    def __init__(self, shape: Shape):
+        super().__init__()
+        self.inner = nn.Sequential(nn.Linear(CHUNK * SIZE, shape.width), nn.GELU())
+        self.gru = nn.GRU(shape.width, shape.width, batch_first=True)
+        self.head = nn.Linear(2 * shape.width, 2 * shape.latent)
+
+    def forward(self, steps: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """steps (B, T, SIZE) standardised; T is a multiple of CHUNK."""
+        hidden, _ = self.gru(self.inner(steps.unflatten(1, (-1, CHUNK)).flatten(2)))
+        mu, logstd = self.head(torch.cat([hidden.mean(1), hidden[:, -1]], -1)).chunk(2, -1)
+        return mu, logstd.clamp(-6, 2)
+
+
+class Planner(nn.Module):
+    """z to standardised frames 0..window of the behaviour, as WAVES cosines over the window."""
+
+    def __init__(self, shape: Shape):
+        super().__init__()
+        wide = 2 * shape.width
+        self.net = nn.Sequential(nn.Linear(shape.latent, wide), nn.GELU(), nn.Linear(wide, wide), nn.GELU(),
+                                 nn.Linear(wide, WAVES * SIZE))
+        frames = shape.window + 1
+        phase = np.pi * (np.arange(frames) + 0.5) / frames
+        self.register_buffer("waves", torch.as_tensor(np.cos(phase[:, None] * np.arange(WAVES)), dtype=torch.float32))
+
+    def forward(self, z: torch.Tensor) -> torch.Tensor:
+        """z (B, latent) to (B, window + 1, SIZE); the contacts are logits."""
+        return self.waves @ self.net(z).unflatten(-1, (WAVES, SIZE))
+
+
+class Follower(nn.Module):
+    """The cell that rolls out: sees where the body is off the plan and what comes, and corrects AHEAD frames."""
+
+    def __init__(self, shape: Shape):
+        super().__init__()
+        self.start = nn.Linear(shape.latent, shape.cell)
+        self.coming = nn.Sequential(nn.Linear(AHEAD * SIZE + shape.latent, shape.cell // 2), nn.GELU())
+        self.cell = nn.GRUCell(2 * STATE_SIZE + shape.cell // 2, shape.cell)
+        self.out = nn.Linear(shape.cell, AHEAD * SIZE)
+        nn.init.zeros_(self.out.weight)
+        nn.init.zeros_(self.out.bias)
+
+    def forward(self, off, speed, coming, state):
+        """One step: corrections (B, AHEAD, SIZE) and the new hidden state."""
+        state = self.cell(torch.cat([off, speed, coming], -1), state)
+        return self.out(state).unflatten(-1, (AHEAD, SIZE)), state
+
+
+class BehaviourNet(nn.Module):
+    """Encoder, planner and follower with the statistics of the training frames."""
+
+    def __init__(self, shape: Shape, statistics: dict[str, np.ndarray]):
+        super().__init__()
+        self.shape = shape
+        self.encoder, self.planner, self.follower = Encoder(shape), Planner(shape), Follower(shape)
+        std, step = np.maximum(statistics["std"], 0.02), np.maximum(statistics["step"], 0.004)
+        self.register_buffer("mean", torch.as_tensor(statistics["mean"]))
+        self.register_buffer("std", torch.as_tensor(std))
+        self.register_buffer("step", torch.as_tensor(step))
+
+    def normalised(self, x: torch.Tensor) -> torch.Tensor:
+        """Features to zero mean and unit deviation."""
+        return (x - self.mean) / self.std
+
+    def encode(self, window: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Features (B, T + 1, SIZE) to mean and log deviation (B, latent)."""
+        pose = (window[:, 1:, :POSE_SIZE] - window[:, :-1, :POSE_SIZE]) / self.step[:POSE_SIZE]
+        rest = self.normalised(window)[:, 1:, POSE_SIZE:]
+        return self.encoder(torch.cat([pose, rest], -1))
+
+    def plan(self, z: torch.Tensor) -> torch.Tensor:
+        """z (B, latent) to features (B, window + 1, SIZE), whose contacts are logits."""
+        out = self.planner(z)
+        state = out[..., STATE] * self.std[STATE] + self.mean[STATE]
+        if not self.training:
+            about = state[..., :POSE_SIZE].mean(-2, keepdim=True)
+            state = torch.cat([about, torch.zeros_like(state[..., :1, POSE_SIZE:])], -1) * (1 - self.shape.gain) + self.shape.gain * state
+        return torch.cat([state, out[..., CONTACT]], -1)
+
+    def roll(self, plan: torch.Tensor, z: torch.Tensor, start: torch.Tensor, before: torch.Tensor) -> torch.Tensor:
+        """Roll out from `start` (B, SIZE), with `before` the frame before it, along a plan (B, T + 1, SIZE).
+
+        z is (B, latent) or, along long plans, (B, T + 1, latent). Returns frames 0..T, of which the first is the start;
+        contacts are logits.
+        """
+        off = (start - plan[:, 0])[:, STATE]
+        speed = ((start - before) - (plan[:, 1] - plan[:, 0]))[:, STATE]
+        speed = torch.cat([speed[:, :POSE_SIZE], torch.zeros_like(speed[:, POSE_SIZE:])], -1)
+        z = z[:, None].expand(-1, plan.shape[1], -1) if z.ndim == 2 else z
+        state = torch.tanh(self.follower.start(z[:, 0]))
+        std, step = self.std[STATE], self.step[STATE]
+        coming, parts = self._coming(plan, z), []
+        matrix = torch.as_tensor(spring_matrix(self.shape.halflife_s, AHEAD), dtype=plan.dtype, device=plan.device)
+        for number in range(coming.shape[1]):
+            more, state = self.follower(off / std, speed / step, coming[:, number], state)
+            moved = matrix @ torch.cat([off[:, None], speed[:, None], more[..., STATE] * step], 1)
+            off, speed = moved[:, AHEAD - 1], moved[:, AHEAD]
+            parts.append(torch.cat([moved[:, :AHEAD], more[..., CONTACT]], -1))
+        return torch.cat([start[:, None], plan[:, 1:] + torch.cat(parts, 1)[:, : plan.shape[1] - 1]], 1)
+
+    def _coming(self, plan: torch.Tensor, z: torch.Tensor) -> torch.Tensor:
+        """What the plan brings in each step of AHEAD frames: (B, steps, cell / 2)."""
+        seen = torch.cat([self.normalised(plan)[..., STATE], torch.sigmoid(plan[..., CONTACT])], -1)[:, 1:]
+        missing = -seen.shape[1] % AHEAD
+        seen = torch.cat([seen, seen[:, -1:].expand(-1, missing, -1)], 1)
+        z = z[:, 1::AHEAD]
+        return self.follower.coming(torch.cat([seen.unflatten(1, (-1, AHEAD)).flatten(2), z], -1))
+
+
+def spring(off, speed, halflife_s: float):
+    """Move offsets and their change per frame one frame on, critically damped; exact for any frame time."""
+    y = 2 * np.log(2) / halflife_s / RATE_HZ
+    decay = float(np.exp(-y))
+    pull = speed + off * y
+    return decay * (off + pull), decay * (speed - pull * y)
+
+
+def spring_matrix(halflife_s: float, frames: int) -> np.ndarray:
+    """Matrix (frames + 1, frames + 2) from [offset, its change a frame, a push before each frame's end] to offsets, last change.
+
+    :func:`spring` is linear, so that several frames of it are one product.
+    """
+    columns = []
+    for given in np.eye(frames + 2):
+        off, speed, rows = given[0], given[1], []
+        for push in given[2:]:
+            off, speed = spring(off, speed, halflife_s)
+            off, speed = off + push, speed + push
+            rows.append(off)
+        columns.append([*rows, speed])
+    return np.array(columns).T
+
+
+def inertialised(window: torch.Tensor, start: torch.Tensor, before: torch.Tensor, halflife_s: float) -> torch.Tensor:
+    """The copy without a network: a window (B, T + 2, SIZE), with the frame before it, from another start.
+
+    Returns frames 0..T; the offset in posture, root velocity and yaw rate decays as in :meth:`BehaviourNet.roll`.
+    """
+    off = (start - window[:, 1])[:, STATE]
+    speed = ((start - before) - (window[:, 1] - window[:, 0]))[:, STATE]
+    speed = torch.cat([speed[:, :POSE_SIZE], torch.zeros_like(speed[:, POSE_SIZE:])], -1)
+    left = window.shape[1] - 2
+    matrix = torch.as_tensor(spring_matrix(halflife_s, left)[:left, :2], dtype=window.dtype, device=window.device)
+    decayed = matrix @ torch.stack([off, speed], 1)
+    moved = torch.cat([window[:, 2:, STATE] + decayed, window[:, 2:, CONTACT]], -1)
+    return torch.cat([start[:, None], moved], 1)
+
+
+class PostureProbe(nn.Module):
+    """The auxiliary decoder: tries to say the posture at a time from z; what it finds, the encoder has to hide."""
+
+    def __init__(self, shape: Shape):
+        super().__init__()
+        self.net = nn.Sequential(nn.Linear(shape.latent + 8, 256), nn.GELU(), nn.Linear(256, 256), nn.GELU(),
+                                 nn.Linear(256, POSTURE))
+
+    def forward(self, z: torch.Tensor, share: torch.Tensor) -> torch.Tensor:
+        """z (B, latent) and times (B,) as a share of the window to postures (B, POSTURE): joints about the pelvis, in the heading."""
+        waves = torch.cat([f(share[:, None] * k * np.pi) for k in (1, 2, 3, 4) for f in (torch.sin, torch.cos)], -1)
+        return self.net(torch.cat([z, waves], -1))
+
+
+class Critic(nn.Module):
+    """Tells real windows from roll-outs by patches of 8 frames."""
+
+    def __init__(self, width: int = 128):
+        super().__init__()
+        norm = nn.utils.parametrizations.spectral_norm
+        self.net = nn.Sequential(norm(nn.Linear(2 * 8 * STATE_SIZE, width)), nn.LeakyReLU(0.2),
+                                 norm(nn.Linear(width, width)), nn.LeakyReLU(0.2), nn.Linear(width, 1))
+
+    def forward(self, model: BehaviourNet, window: torch.Tensor) -> torch.Tensor:
+        """Features (B, T, SIZE) to scores (B, patches)."""
+        state = window[..., STATE]
+        steps = (state[:, 1:] - state[:, :-1]) / model.step[STATE]
+        values = (state[:, 1:] - model.mean[STATE]) / model.std[STATE]
+        patches = torch.cat([values, steps], -1).unfold(1, 8, 4).flatten(2)
+        return self.net(patches)[..., 0]
