@@ -55,21 +55,20 @@ class Body:
             chained[:, joint] = local[:, joint] if parent < 0 else chained[:, parent] @ local[:, joint]
         return chained
 
-    def local_quats(self, global_matrix: np.ndarray) -> np.ndarray:
-        """Undo :meth:`global_rotations`: matrices (T, 24, 3, 3) to local quaternions, continuous over time."""
-        local = global_matrix.copy()
-        parents = SMPL_PARENTS[1:]
-        local[:, 1:] = np.swapaxes(global_matrix[:, parents], -1, -2) @ global_matrix[:, 1:]
+    def local_quats(self, global_matrix: np.ndarray, joints: list[int] | None = None) -> np.ndarray:
+        """Undo :meth:`global_rotations`: matrices (T, 24, 3, 3) to local quaternions of `joints` (all), continuous over time."""
+        joints = np.arange(JOINTS) if joints is None else np.asarray(joints)
+        below, local = joints[joints > 0], global_matrix[:, joints]
+        local[:, joints > 0] = np.swapaxes(global_matrix[:, np.asarray(SMPL_PARENTS)[below]], -1, -2) @ global_matrix[:, below]
         return rotations.align_hemispheres(rotations.matrix_to_quat(local))
 
     def place(self, root_pos_m: np.ndarray, global_matrix: np.ndarray, betas: np.ndarray) -> np.ndarray:
         """Joint positions (T, 24, 3) from the pelvis (T, 3) and global rotations (T, 24, 3, 3)."""
         rest = self.rest_joints(betas)
-        bones = np.einsum("tjab,jb->tja", global_matrix[:, SMPL_PARENTS[1:]], (rest[1:] - rest[SMPL_PARENTS[1:]]))
         joints = np.empty((len(root_pos_m), JOINTS, 3))
         joints[:, 0] = root_pos_m
         for joint, parent in enumerate(SMPL_PARENTS[1:], start=1):
-            joints[:, joint] = joints[:, parent] + bones[:, joint - 1]
+            joints[:, joint] = joints[:, parent] + global_matrix[:, parent] @ (rest[joint] - rest[parent])
         return joints
 
     def joints(self, root_pos_m: np.ndarray, local_quat_wxyz: np.ndarray, betas: np.ndarray) -> np.ndarray:
@@ -85,9 +84,13 @@ class Body:
         """Positions (T, K, 3) of a keypoint set on the moving body, exact under linear blend skinning."""
         if keypoints.name == "smpl-24":
             return motion.joints_m
-        share, moments = self.landmark_moments(keypoints.names, motion.betas)
-        turned = self.global_rotations(motion.local_quat_wxyz)
-        return np.einsum("kj,tjc->tkc", share, motion.joints_m) + np.einsum("tjab,kjb->tka", turned, moments)
+        return self.landmarks(motion.joints_m, self.global_rotations(motion.local_quat_wxyz), keypoints.names, motion.betas)
+
+    def landmarks(self, joints_m: np.ndarray, global_matrix: np.ndarray, names: tuple[str, ...], betas: np.ndarray) -> np.ndarray:
+        """Positions (T, K, 3) of named landmarks from joints (T, 24, 3) and global rotations (T, 24, 3, 3)."""
+        share, moments = self.landmark_moments(names, betas)
+        rows = np.swapaxes(global_matrix, 1, 2).reshape(len(joints_m), 3, 3 * JOINTS)
+        return share @ joints_m + np.swapaxes(rows @ moments.reshape(len(names), -1).T, 1, 2)
 
     def vertices(self, motion: Motion, rows=slice(None)) -> np.ndarray:
         """Skin the mesh: vertices (n, V, 3) in metres at the chosen frames."""
@@ -106,14 +109,17 @@ class Body:
         return float(heights.max() - heights.min())
 
     def motion(self, times_s, root_pos_m, local_quat_wxyz, betas, *, grounded: bool = False, contacts=None,
-               confidence=None, **rest) -> Motion:
-        """Build a Motion with its joints; `grounded` lifts it so that the lowest vertex of the first frame is at 0."""
+               confidence=None, joints_m=None, **rest) -> Motion:
+        """Build a Motion with its joints; `grounded` lifts it so that the lowest vertex of the first frame is at 0.
+
+        `joints_m` (T, 24, 3) spares the chain where it has been walked already.
+        """
         frames = len(times_s)
         root = np.asarray(root_pos_m, float)
         quats = np.asarray(local_quat_wxyz, float)
         motion = Motion(
             times_s=np.asarray(times_s, float), root_pos_m=root, local_quat_wxyz=quats, betas=np.asarray(betas, float),
-            joints_m=self.joints(root, quats, betas), body=self.name,
+            joints_m=self.joints(root, quats, betas) if joints_m is None else joints_m, body=self.name,
             contacts=np.zeros((frames, 4)) if contacts is None else contacts,
             confidence=np.ones((frames, JOINTS)) if confidence is None else confidence, **rest)
         if not grounded:

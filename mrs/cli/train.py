@@ -71,7 +71,7 @@ def _rival(corpora, out: Path, quiet: bool, seconds: float | None, **given) -> P
     settings = rivals.Settings(**{name: value for name, value in given.items() if value is not None})
     out.mkdir(parents=True, exist_ok=True)
     shown = progress.choose(quiet)
-    with shown, open(out / "log.jsonl", "w", encoding="utf-8") as log:
+    with shown, open(out / "log.jsonl", "w", encoding="utf-8", buffering=1) as log:
         with shown.step("windows", None):
             data = windows.build([corpus.load(c) for c in corpora], out / "cache")
         with shown.step(settings.kind, None):

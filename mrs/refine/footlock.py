@@ -28,6 +28,7 @@ GLIDES_M = 0.15
 GAP_S = 0.30
 ROUNDS = 2
 STRETCH = 0.9995
+LEG_JOINTS = [1, 2, 4, 5, 7, 8, 10, 11]
 LEGS = ((1, 4, 7, (0, 1)), (2, 5, 8, (2, 3)))
 
 
@@ -39,37 +40,41 @@ def lock_feet(motion: Motion, ground_m: float | None, mode: str = "auto") -> tup
     largest_mm, locked (intervals), locked_s (seconds in them) and slide_cm_s (what locked soles still slide).
     """
     body = load_body(motion.body)
-    soles = body.keypoints(motion, SOLES)
+    turned, joints = body.global_rotations(motion.local_quat_wxyz), motion.joints_m
+    soles = body.landmarks(joints, turned, SOLES.names, motion.betas)
     locks = _locks(motion, soles, ground_m, mode)
     if mode == "never":
-        return motion, _report(motion, motion, locks, mode)
+        return motion, _report(motion, motion, soles, locks, mode)
     wishes = [_wishes(motion, soles[:, list(points)], locks, points, ground_m, mode) for _, _, _, points in LEGS]
     goals = [soles[:, list(leg[3])] + wish[0] for leg, wish in zip(LEGS, wishes, strict=True)]
-    now = motion
     for _ in range(ROUNDS):
-        now = _moved(now, goals, [wish[1] for wish in wishes])
-    return now, _report(motion, now, locks, mode)
+        sunk = _moved(turned, joints, soles, goals, [wish[1] for wish in wishes], motion.times_s)
+        joints = body.place(joints[:, 0] + sunk, turned, motion.betas)
+        soles = body.landmarks(joints, turned, SOLES.names, motion.betas)
+    quats = rotations.align_hemispheres(motion.local_quat_wxyz)
+    quats[:, LEG_JOINTS] = body.local_quats(turned, LEG_JOINTS)
+    now = body.motion(motion.times_s, joints[:, 0], quats, motion.betas, contacts=motion.contacts, joints_m=joints,
+                      confidence=motion.confidence, frame=motion.frame, camera=motion.camera, history=motion.history)
+    return now, _report(motion, now, soles, locks, mode)
 
 
-def _moved(now: Motion, goals: list[np.ndarray], weights: list[np.ndarray]) -> Motion:
+def _moved(turned: np.ndarray, joints: np.ndarray, soles: np.ndarray, goals: list[np.ndarray], weights: list[np.ndarray],
+           times_s: np.ndarray) -> np.ndarray:
     """Bring each leg's heel and toe to its goals (T, 2, 3); where the foot can't, `weights` (T, 2) say which matters.
 
-    Skin at the ankle follows the shin a little, so that one round leaves some millimetres.
+    Changes global rotations (T, 24, 3, 3) in place, and returns the shift (T, 3) of the whole body. Skin at the ankle follows
+    the shin a little, so that one round leaves some millimetres.
     """
-    body = load_body(now.body)
-    turned, joints = body.global_rotations(now.local_quat_wxyz), now.joints_m
-    here = body.keypoints(now, SOLES)
-    shifts, rolls = np.zeros((len(now), 2, 3)), []
+    shifts, rolls = np.zeros((len(joints), 2, 3)), []
     for leg, (_, _, ankle, points) in enumerate(LEGS):
-        points = list(points)
-        roll, shifts[:, leg] = _foot(here[:, points] - joints[:, ankle, None], goals[leg] - here[:, points], weights[leg])
+        here = soles[:, list(points)]
+        roll, shifts[:, leg] = _foot(here - joints[:, ankle, None], goals[leg] - here, weights[leg])
         rolls.append(roll)
-    sunk = _reach_for(joints, joints[:, [7, 8]] + shifts, now.times_s)
+    sunk = _reach_for(joints, joints[:, [7, 8]] + shifts, times_s)
     for leg, (hip, knee, ankle, _) in enumerate(LEGS):
         _bend(turned, joints + sunk[:, None], hip, knee, joints[:, ankle] + shifts[:, leg])
         turned[:, [ankle, ankle + 3]] = rolls[leg][:, None] @ turned[:, [ankle, ankle + 3]]
-    return body.motion(now.times_s, now.root_pos_m + sunk, body.local_quats(turned), now.betas, contacts=now.contacts,
-                       confidence=now.confidence, frame=now.frame, camera=now.camera, history=now.history)
+    return sunk
 
 
 def _locks(motion: Motion, soles: np.ndarray, ground_m: float | None, mode: str) -> list[list[tuple[int, int]]]:
@@ -108,12 +113,11 @@ def _closed(found, places: np.ndarray, times_s: np.ndarray, ground_m: float | No
     return out
 
 
-def _report(before: Motion, after: Motion, locks, mode: str) -> dict:
-    """What locking did, overall and for each foot."""
+def _report(before: Motion, after: Motion, soles: np.ndarray, locks, mode: str) -> dict:
+    """What locking did, overall and for each foot; soles (T, 4, 3) are those after it."""
     moved = 1000 * np.linalg.norm(after.joints_m[:, [7, 8]] - before.joints_m[:, [7, 8]], axis=-1)
     sunk = 1000 * np.linalg.norm(after.root_pos_m - before.root_pos_m, axis=-1).max()
     report = {"mode": mode, "mean_mm": float(moved.mean()), "largest_mm": float(moved.max()), "sunk_mm": float(sunk)}
-    soles = load_body(after.body).keypoints(after, SOLES)
     for leg, side in enumerate(("left", "right")):
         points = LEGS[leg][3]
         held = [(point, rows) for point in points for rows in locks[point]]

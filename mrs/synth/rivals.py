@@ -25,6 +25,7 @@ from mrs.synth.windows import WINDOW, Windows
 KINDS = ("bds-2021", "cvae", "cae", "mt-vae")
 KIND, FORMAT, FILE = "rival-weights", "mrs-rival-1", "weights.npz"
 SIZE, PAST = 72, 2
+KEEP_EVERY = 250
 
 
 @dataclass(frozen=True)
@@ -188,7 +189,10 @@ class Trainer:
 
 
 def train(settings: Settings, windows: Windows, out: Path, tell: Callable[[dict], None], seconds: float | None = None) -> Path:
-    """Train a rival and write its weights; `seconds` bounds the first stage, whose length the schedule then assumes."""
+    """Train a rival and write its weights; `seconds` bounds the first stage, whose length the schedule then assumes.
+
+    Weights are also written every KEEP_EVERY iterations, without a flow: one that is stopped can still be measured.
+    """
     trainer = Trainer(settings, windows)
     if seconds is not None:
         started = time.monotonic()
@@ -200,19 +204,22 @@ def train(settings: Settings, windows: Windows, out: Path, tell: Callable[[dict]
         found = trainer.step()
         if trainer.iteration % 50 == 0:
             tell({"iteration": trainer.iteration, **found})
+        if trainer.iteration % KEEP_EVERY == 0:
+            save(out, trainer.rival, trainer.settings, trainer.iteration)
     trainer.rival.model.eval()
     if settings.kind in ("bds-2021", "cvae") and settings.flow_iterations:
         trainer.train_flow(tell)
-    return save(out, trainer.rival, trainer.settings)
+    return save(out, trainer.rival, trainer.settings, trainer.iteration)
 
 
-def save(out: Path, rival: Rival, settings: Settings) -> Path:
-    """Write weights.npz into the folder `out`."""
+def save(out: Path, rival: Rival, settings: Settings, iteration: int) -> Path:
+    """Write weights.npz into the folder `out`, with the `iteration` that they are of."""
     out.mkdir(parents=True, exist_ok=True)
     arrays = {"mean": rival.mean.numpy(), "std": rival.std.numpy()}
     for part, net in (("model", rival.model), ("flow", rival.flow)):
         arrays |= {f"{part}.{name}": v.numpy() for name, v in (net.state_dict() if net is not None else {}).items()}
-    npz.save(out / FILE, KIND, arrays, {"format": FORMAT, "settings": dataclasses.asdict(settings), "flow": rival.flow is not None})
+    npz.save(out / FILE, KIND, arrays, {"format": FORMAT, "settings": dataclasses.asdict(settings), "iteration": iteration,
+                                        "flow": rival.flow is not None})
     return out / FILE
 
 

@@ -143,6 +143,12 @@ class TestKinematics:
         found = BODY.local_quats(BODY.global_rotations(quats))
         np.testing.assert_allclose(rotations.quat_to_matrix(found), rotations.quat_to_matrix(quats), atol=1e-12)
 
+    def test_local_quats_of_some_joints_are_those_of_all(self):
+        """Asked for some joints, the pelvis among them, it leaves out the rest and no more."""
+        turned = BODY.global_rotations(random_quats(5, seed=2))
+        some = [0, 4, 7, 22]
+        np.testing.assert_allclose(BODY.local_quats(turned, some), BODY.local_quats(turned)[:, some], atol=1e-12)
+
     def test_local_quats_are_continuous(self):
         """Two full turns give no jump of sign."""
         quats = np.tile([1.0, 0, 0, 0], (80, 24, 1))

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from mrs import metrics
+from mrs.body import load_body
 from mrs.motion import Motion
 from mrs.refine.footlock import intervals, lock_feet
 from mrs.world.ground import sole_points
@@ -36,6 +37,8 @@ def test_bones_keep_their_length_and_times_stay(sliding):
     locked, _ = lock_feet(moved, 0.005)
     assert metrics.bone_change(locked) < 1e-6
     np.testing.assert_array_equal(locked.times_s, moved.times_s)
+    again = load_body().joints(locked.root_pos_m, locked.local_quat_wxyz, locked.betas)
+    np.testing.assert_allclose(locked.joints_m, again, atol=1e-9)
 
 
 def test_feet_that_stand_already_are_left_alone(sliding):

@@ -110,6 +110,21 @@ def test_each_learns_saves_and_loads(data, tmp_path, kind):
     np.testing.assert_allclose(out.world()[0][:, 0] - out.world()[0][:, 0, :1], _about(held[::-1].copy()), atol=0.02)
 
 
+def test_a_stopped_training_leaves_weights(data, tmp_path, monkeypatch):
+    """What was kept last says of which iteration it is, loads, and has no flow."""
+    from mrs import npz
+
+    def stops(numbers):
+        if numbers["iteration"] == 50:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(rivals, "KEEP_EVERY", 20)
+    with pytest.raises(KeyboardInterrupt):
+        rivals.train(rivals.Settings("bds-2021", hidden=16, batch=8, iterations=60), data, tmp_path, stops)
+    assert npz.load(tmp_path / rivals.FILE, rivals.KIND)[1]["iteration"] == 40
+    assert rivals.load(tmp_path).flow is None
+
+
 def _about(held):
     first = Played.of_joints(Played.of(held).world()[0]).later(1).joints[:, 0]
     return first - first[:, :1]
