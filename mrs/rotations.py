@@ -12,7 +12,9 @@ import numpy as np
 def normalise(vectors: np.ndarray, fallback=None) -> np.ndarray:
     """Scale vectors (..., n) to length 1; those shorter than 1e-9 become `fallback` (zeros without one)."""
     vectors = np.asarray(vectors, float)
-    length = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    length = np.sqrt((vectors * vectors).sum(-1, keepdims=True))
+    if (length > 1e-9).all():
+        return vectors / length
     unit = vectors / np.maximum(length, 1e-12)
     other = np.zeros(vectors.shape[-1]) if fallback is None else np.asarray(fallback, float)
     return np.where(length > 1e-9, unit, other)

@@ -172,10 +172,11 @@ def _held(places: np.ndarray, locks, times_s: np.ndarray, ground_m: float | None
     for (first, past), place in zip(locks, stands, strict=True):
         if ground_m is not None and abs(place[1] - ground_m) < NEAR_GROUND_M:
             place[1] = ground_m
-        share = _faded(np.maximum(times_s[first] - times_s, times_s - times_s[past - 1]))
-        total += share[:, None] * (place - places[np.clip(np.arange(len(times_s)), first, past - 1)])
-        weights += share
-        shares = np.maximum(shares, share)
+        near = slice(*np.searchsorted(times_s, [times_s[first] - BLEND_S, times_s[past - 1] + BLEND_S]))
+        share = _faded(np.maximum(times_s[first] - times_s[near], times_s[near] - times_s[past - 1]))
+        total[near] += share[:, None] * (place - places[np.clip(np.arange(near.start, near.stop), first, past - 1)])
+        weights[near] += share
+        shares[near] = np.maximum(shares[near], share)
     for (first, past), place in zip(locks, stands, strict=True):
         total[first:past], weights[first:past] = place - places[first:past], 1
     return total / np.maximum(weights, 1e-9)[:, None], shares
