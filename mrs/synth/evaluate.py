@@ -95,7 +95,8 @@ def of_rival(rival, name: str) -> Method:
     """A model of joints, without bodies."""
     def futures(stretch, frames, seed):
         found = Played.of_joints(rival.futures(stretch, predict.DRAWS, frames, seed)).oriented_m()
-        return {name: found.reshape(len(stretch), predict.DRAWS, frames + 1, -1)[:, :, 1:]}
+        title = f"{name}, N(0, 1)" if rival.flow is None and rival.kind != "mt-vae" else name
+        return {title: found.reshape(len(stretch), predict.DRAWS, frames + 1, -1)[:, :, 1:]}
 
     return Method(name, lambda drawn: (rival.transferred(drawn.source, drawn.target), None), rival.code,
                   lambda held: rival.transferred(held, held), None if rival.kind == "cae" else futures)
