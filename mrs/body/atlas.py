@@ -106,8 +106,7 @@ def _charted(points: np.ndarray, region: np.ndarray) -> tuple[np.ndarray, np.nda
             angle = np.arctan2(at[:, front], at[:, about]) / np.pi
         halves = np.abs(angle) < 0.5 if len(parts) == 2 else np.ones(len(own), bool)
         part[own] = np.where(halves, parts[-1], parts[0])
-        turn = np.where(halves, angle, (angle + 2) % 2 - 1) if len(parts) == 2 else angle / 2
-        uv[own, 0] = turn + 0.5 if len(parts) == 1 else np.where(halves, turn, np.where(turn > 0, turn - 1, turn + 1)) + 0.5
+        uv[own, 0] = 0.5 + (angle / 2 if len(parts) == 1 else np.where(halves, angle, angle - np.sign(angle)))
         uv[own, 1] = (at[:, along] - at[:, along].min()) / max(np.ptp(at[:, along]), 1e-9)
     return part, np.clip(uv, 0, 1)
 

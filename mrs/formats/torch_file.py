@@ -11,6 +11,7 @@ import pickle
 import zipfile
 from collections import OrderedDict
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
@@ -54,7 +55,7 @@ class _Callable:
 class _Unpickler(pickle._Unpickler):
     """The Python unpickler, whose memory grows with the file alone, with nothing to call but tensors."""
 
-    dispatch = {code: load for code, load in pickle._Unpickler.dispatch.items() if code != pickle.BYTEARRAY8[0]}
+    dispatch: ClassVar = {code: load for code, load in pickle._Unpickler.dispatch.items() if code != pickle.BYTEARRAY8[0]}
 
     def __init__(self, data: bytes, storage, modules: tuple[str, ...]):
         super().__init__(io.BytesIO(data))

@@ -14,7 +14,7 @@ import torch
 KNEE = 1.5
 GRAVITY_M_S2 = 9.81
 TERMS = ("reprojection", "pose", "limits", "shape", "focal", "prior", "acceleration", "spin", "jerk", "contact", "ground",
-         "hands", "penetration", "ballistic", "root")
+         "hands", "penetration", "ballistic", "root", "dense", "silhouette")
 """Names of all terms, for --set smoother.off; "held" between windows can't be left out."""
 
 
