@@ -63,7 +63,9 @@ def from_densepose(track: Track, source: Source, size_px=None) -> Seen:
         if person is None:
             continue
         out.pixels[row], out.uv[row] = _drawn_pixels(person, rng)
-        out.masks[row] = _cut_mask(person.parts > 0, person.corner_px, track.boxes_px[row], size or size_px)
+        mask, to_px = _cut_mask(person.parts > 0, person.corner_px, track.boxes_px[row], size or size_px)
+        if (mask == 1).any():
+            out.masks[row] = mask, to_px
     return out
 
 
