@@ -155,6 +155,8 @@ def _from_mat(path: Path, mesh):
     """The points of UV_Processed.mat: corners of its triangles and points within, as its triangles are a few cm long."""
     from scipy.io import loadmat
 
+    if not path.is_file():
+        raise InputError(f"Expected an atlas at {path}, but there is none. Check --set smoother.atlas=FILE.")
     if mesh is None:
         raise InputError(f"Expected the mesh that {path} charts. Type: --set smoother.atlas_mesh=SMPL.npz (with v_template) or .obj")
     vertices = _mesh(Path(mesh))
@@ -171,8 +173,6 @@ def _from_mat(path: Path, mesh):
         uv = np.einsum("kc,fcx->fkx", shares, charted[faces])
         rest = np.einsum("kc,fcx->fkx", shares, vertices[on_mesh[faces]])
         return np.repeat(number, len(shares)), uv.reshape(-1, 2), rest.reshape(-1, 3)
-    except FileNotFoundError:
-        raise InputError(f"Expected an atlas at {path}, but there is none. Check --set smoother.atlas=FILE.") from None
     except Exception as error:  # noqa: BLE001 (SciPy raises whatever it meets in broken files)
         raise InputError(f"Expected DensePose's UV_Processed.mat in {path}, but it can't be used: {' '.join(str(error).split())}.") from None
 

@@ -109,8 +109,7 @@ def read(path: Path, modules: tuple[str, ...]):
                          "Type, where torch is installed: torch.save(torch.load(FILE), FILE)") from None
     except FileNotFoundError:
         raise InputError(f"Expected a file of torch.save at {path}, but there is none.") from None
-    except (pickle.UnpicklingError, ArithmeticError, AttributeError, EOFError, ImportError, LookupError, MemoryError, OSError,
-            NotImplementedError, RecursionError, RuntimeError, TypeError, ValueError) as error:
+    except Exception as error:  # noqa: BLE001 (the unpickler raises whatever it meets in broken files)
         reason = " ".join(str(error).split()) or type(error).__name__
         raise InputError(f"Expected a file of torch.save in {path}, but it can't be read: {reason}.") from None
 
