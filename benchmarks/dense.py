@@ -1,6 +1,6 @@
 """What a silhouette and DensePose buy: clips whose every pixel is known, with the noise of detectors.
 
-    python -m benchmarks.dense                    # walker, walk, punch and dance, 2 s each, about 3 minutes
+    python -m benchmarks.dense                    # walker, walk, punch and dance, 1.5 s each, about 3 minutes
     python -m benchmarks.dense --motions walker   # one of them
 
 Each motion is filmed by a random camera and lifted from noisy keypoints (benchmarks/synthetic.py). The true body is drawn
@@ -33,7 +33,7 @@ def main() -> None:
     """Measure every row on every motion."""
     parser = _common.parser(__doc__, cores=1)
     parser.add_argument("--motions", nargs="+", default=list(MOTIONS), choices=["walker", *synthetic.ACTIONS], metavar="NAME")
-    parser.add_argument("--seconds", type=float, default=2.0, help="Of each motion.")
+    parser.add_argument("--seconds", type=float, default=1.5, help="Of each motion.")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--rows", nargs="+", default=list(ROWS), choices=list(ROWS))
     parser.add_argument("--set", dest="sets", action="append", default=[], metavar="OPTION=VALUE", help="Option of sfv in every row.")
