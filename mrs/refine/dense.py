@@ -135,18 +135,19 @@ class Silhouette(_Term):
     """The body within the mask, and the mask's outline on the body.
 
     sum_t step_t [mean_n rho(d_t(pi(X_n))+ / (scale h_t)) + the mean of :class:`Limbs` over the outline], d the signed distance
-    from the mask in pixels: field (T, S, S), read at to_cell (T, 2, 3) times (x, y, 1). Robust, since what stands before the
-    person is missing from the mask.
+    from the mask in pixels: field (L, S, S) in half precision, of frame t the `place` (T,)-th, read at to_cell (T, 2, 3) times
+    (x, y, 1). Robust, since what stands before the person is missing from the mask.
     """
 
     field: torch.Tensor
+    place: torch.Tensor
     to_cell: torch.Tensor
     outline: Limbs
     name = "silhouette"
 
     def at(self, rows):
         """The term for some rows of the clip."""
-        return replace(self, share=self.share[rows], field=self.field[rows], to_cell=self.to_cell[rows], outline=self.outline.at(rows))
+        return replace(self, share=self.share[rows], place=self.place[rows], to_cell=self.to_cell[rows], outline=self.outline.at(rows))
 
     def __call__(self, *, joints, turned, betas, window):
         """Return the cost."""
@@ -163,7 +164,8 @@ class Silhouette(_Term):
         affine = self.to_cell[rows]
         cell = seen_px @ affine[..., :2].transpose(-1, -2) + affine[:, None, :, 2]
         unit = 2 * cell / (self.field.shape[-1] - 1) - 1
-        return torch.nn.functional.grid_sample(self.field[rows, None], unit[:, None], padding_mode="border", align_corners=True)[:, 0, 0]
+        field = self.field[self.place[rows], None].to(seen_px)
+        return torch.nn.functional.grid_sample(field, unit[:, None], padding_mode="border", align_corners=True)[:, 0, 0]
 
 
 def projected(window, rows, points: torch.Tensor) -> torch.Tensor:

@@ -170,7 +170,8 @@ def _made(kind, skin, share, weight: float, device: str, arrays: dict[str, np.nd
     import torch
 
     def tensor(array):
-        return torch.as_tensor(array, dtype=torch.int64 if np.asarray(array).dtype.kind in "iu" else torch.float32, device=device)
+        kind = {"i": torch.int64, "f": torch.float16 if array.dtype == np.float16 else torch.float32}[array.dtype.kind]
+        return torch.as_tensor(array, dtype=kind, device=device)
 
     return kind(skin, tensor(share.astype(float)), weight, **{name: tensor(a) for name, a in arrays.items()}, **more)
 
@@ -212,15 +213,16 @@ def _outlines(frames: int, masks: dict) -> tuple[dict[str, np.ndarray], dict[str
     import cv2
 
     side = len(next(iter(masks.values()))[0])
-    arrays = {"field": np.zeros((frames, side, side), np.float32), "to_cell": np.zeros((frames, 2, 3))}
+    arrays = {"field": np.zeros((len(masks), side, side), np.float16), "place": np.zeros(frames, int), "to_cell": np.zeros((frames, 2, 3))}
     outline = {"observed": np.zeros((frames, OUTLINE, 2)), "labels": np.zeros((frames, OUTLINE), int),
                "weights": np.zeros((frames, OUTLINE))}
     rng = np.random.default_rng(0)
-    for row, (mask, to_px) in masks.items():
+    for place, (row, (mask, to_px)) in enumerate(masks.items()):
         person, unknown = (mask == 1).astype(np.uint8), mask == 2
         cell = np.sqrt(abs(np.linalg.det(to_px[:, :2])))
         outside, inside = (cv2.distanceTransform(m, cv2.DIST_L2, 5) for m in (1 - person, person))
-        arrays["field"][row] = np.where(unknown, 0, cell * np.where(person > 0, 0.5 - inside, outside - 0.5))
+        arrays["place"][row] = place
+        arrays["field"][place] = np.where(unknown, 0, cell * np.where(person > 0, 0.5 - inside, outside - 0.5))
         inverse = np.linalg.inv(np.r_[to_px, [[0, 0, 1]]])
         arrays["to_cell"][row] = inverse[:2]
         beside = cv2.dilate(unknown.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
