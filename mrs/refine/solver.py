@@ -32,15 +32,15 @@ HAND_M = 0.04
 class Scales:
     """Scales and weights of the objective, in physical units; 0 switches a term off where it is a weight."""
 
-    reprojection: float = 0.011
+    reprojection: float = 0.0105
     reprojection_rho: float | None = 12.0
     pose_deg: float = 20.0
     pose_weight: float = 10.0
     acceleration_m_s2: float = 20.0
-    jerk_m_s3: float = 400.0
+    jerk_m_s3: float = 350.0
     seen_m_s2: float = 5.0
-    seen_most: float = 8.0
-    spin_rad_s2: float = 45.0
+    seen_most: float = 5.0
+    spin_rad_s2: float = 35.0
     limit: float = 0.1
     betas: float = 0.5
     contact_m_s: float = 0.03
