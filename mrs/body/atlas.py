@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from mrs.body.model import Body, load_body
-from mrs.errors import InputError
+from mrs.errors import InputError, reason
 
 REGIONS = {"torso": (1, 2), "right_hand": (3,), "left_hand": (4,), "left_foot": (5,), "right_foot": (6,),
            "right_thigh": (7, 9), "left_thigh": (8, 10), "right_shin": (11, 13), "left_shin": (12, 14),
@@ -148,7 +148,7 @@ def _from_npz(path: Path):
     except FileNotFoundError:
         raise InputError(f"Expected an atlas at {path}, but there is none. Check --set smoother.atlas=FILE.") from None
     except Exception as error:  # noqa: BLE001 (NumPy and zip raise whatever they meet in broken files)
-        raise InputError(f"Expected part, uv and rest_m in {path}, but it can't be read: {' '.join(str(error).split())}.") from None
+        raise InputError(f"Expected part, uv and rest_m in {path}, but it can't be read: {reason(error)}.") from None
 
 
 def _from_mat(path: Path, mesh):
@@ -174,7 +174,7 @@ def _from_mat(path: Path, mesh):
         rest = np.einsum("kc,fcx->fkx", shares, vertices[on_mesh[faces]])
         return np.repeat(number, len(shares)), uv.reshape(-1, 2), rest.reshape(-1, 3)
     except Exception as error:  # noqa: BLE001 (SciPy raises whatever it meets in broken files)
-        raise InputError(f"Expected DensePose's UV_Processed.mat in {path}, but it can't be used: {' '.join(str(error).split())}.") from None
+        raise InputError(f"Expected DensePose's UV_Processed.mat in {path}, but it can't be used: {reason(error)}.") from None
 
 
 def _mesh(path: Path) -> np.ndarray:
@@ -186,4 +186,4 @@ def _mesh(path: Path) -> np.ndarray:
             return np.asarray(file["v_template"], float).reshape(-1, 3)
     except Exception as error:  # noqa: BLE001 (NumPy and zip raise whatever they meet in broken files)
         raise InputError(f"Expected v_template (V, 3) in the npz, or an OBJ, at {path}, but it can't be read: "
-                         f"{' '.join(str(error).split())}.") from None
+                         f"{reason(error)}.") from None

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mrs.errors import InputError
+from mrs.errors import InputError, reason
 from mrs.formats import torch_file
 from mrs.formats.pose2d.frames import first_number, frame_numbers, natural_key
 
@@ -111,8 +111,7 @@ def _picture(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
     except InputError:
         raise
     except Exception as error:  # noqa: BLE001 (NumPy and zip raise whatever they meet in broken files)
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise InputError(f"Expected an array iuv (H, W, 3) in {path}, but it can't be read: {reason}.") from None
+        raise InputError(f"Expected an array iuv (H, W, 3) in {path}, but it can't be read: {reason(error)}.") from None
     if iuv.ndim != 3 or iuv.shape[2] != 3 or iuv.dtype != np.uint8 or 0 in iuv.shape or max(iuv.shape) > LARGEST_SIDE:
         raise InputError(f"Expected iuv (H, W, 3) of uint8 in {path}, but it is {iuv.dtype} {iuv.shape}.")
     if inds is not None and inds.shape != iuv.shape[:2]:
@@ -155,8 +154,7 @@ def _dumped(entry: dict, path: Path) -> list[Sighting]:
             return [_masked(mask, box) for mask, box in zip(np.asarray(found.coarse_segm), boxes, strict=True)]
         return [_charted(result, box) for result, box in zip(found, boxes, strict=True)]
     except (AttributeError, IndexError, TypeError, ValueError, OverflowError) as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"Expected labels and uv of each box of {entry['file_name']} in {path}, but they can't be used: {reason}.") from None
+        raise InputError(f"Expected labels and uv of each box of {str(entry['file_name'])[:100]} in {path}, but they can't be used: {reason(error)}.") from None
 
 
 def _charted(result, box: np.ndarray) -> Sighting:

@@ -15,7 +15,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from mrs.errors import InputError
+from mrs.errors import InputError, reason
 
 _DTYPES = {"FloatStorage": "<f4", "DoubleStorage": "<f8", "HalfStorage": "<f2", "ByteStorage": "u1", "CharStorage": "i1",
            "ShortStorage": "<i2", "IntStorage": "<i4", "LongStorage": "<i8", "BoolStorage": "?"}
@@ -110,8 +110,7 @@ def read(path: Path, modules: tuple[str, ...]):
     except FileNotFoundError:
         raise InputError(f"Expected a file of torch.save at {path}, but there is none.") from None
     except Exception as error:  # noqa: BLE001 (the unpickler raises whatever it meets in broken files)
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise InputError(f"Expected a file of torch.save in {path}, but it can't be read: {reason}.") from None
+        raise InputError(f"Expected a file of torch.save in {path}, but it can't be read: {reason(error)}.") from None
 
 
 def _contents(archive: zipfile.ZipFile):

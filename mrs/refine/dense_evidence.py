@@ -20,6 +20,8 @@ POINTS, OUTLINE, DRAWN = 120, 48, 500
 SIDE = 96
 GROWN = 1.3
 LEAST_OVERLAP = 0.3
+LIMBS_SHARE = 1 / 3
+"""What pixels are worth of which only the limb is known; with more, benchmarks/dense.py loses where it gains with an atlas."""
 MASKS = "masks"
 FORMS = "densepose:DIR, or masks, those that the detector gave"
 
@@ -157,7 +159,8 @@ def terms(track: Track, seen: Seen, chart: atlas.Atlas | None, *, dense_weight: 
         arrays = _surface(track, seen, pixels, chart) if chart is not None else _limbs(len(track), pixels)
         kind = dense.Surface if chart is not None else dense.Limbs
         share = stride * (arrays["weights"].sum(1) > 0)
-        out.append(_made(kind, skin, share, dense_weight, device, arrays | (_drawn(body) if chart is None else {})))
+        worth = dense_weight * (LIMBS_SHARE if chart is None else 1.0)
+        out.append(_made(kind, skin, share, worth, device, arrays | (_drawn(body) if chart is None else {})))
     if silhouette_weight and seen.masks:
         arrays, outline = _outlines(len(track), seen.masks)
         share = stride * np.isin(np.arange(len(track)), list(seen.masks))
