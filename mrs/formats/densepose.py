@@ -91,10 +91,11 @@ class Source:
 
     def _dump_entries(self, path: Path):
         self.path, found = path, torch_file.read(path, ("detectron2", "densepose"))
-        whole = isinstance(found, list) and found and all(isinstance(e, dict) and "file_name" in e for e in found)
+        listed = isinstance(found, list)
+        whole = listed and len(found) > 0 and all(isinstance(e, dict) and "file_name" in e for e in found)
         if not whole:
             raise InputError(f"Expected a list of pictures with file_name in {path}, as apply_net dump writes it, but it holds "
-                             f"{'something else' if found else 'none'}.")
+                             f"{'none' if listed and not found else 'something else'}.")
         found = sorted(found, key=lambda e: natural_key(str(e["file_name"])))
         return [str(e["file_name"]) for e in found], found
 
@@ -153,7 +154,7 @@ def _dumped(entry: dict, path: Path) -> list[Sighting]:
         if hasattr(found, "coarse_segm"):
             return [_masked(mask, box) for mask, box in zip(np.asarray(found.coarse_segm), boxes, strict=True)]
         return [_charted(result, box) for result, box in zip(found, boxes, strict=True)]
-    except (AttributeError, IndexError, TypeError, ValueError, OverflowError) as error:
+    except Exception as error:  # noqa: BLE001 (a dump may hold anything under these names)
         raise InputError(f"Expected labels and uv of each box of {str(entry['file_name'])[:100]} in {path}, but they can't be used: {reason(error)}.") from None
 
 

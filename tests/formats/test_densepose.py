@@ -123,3 +123,11 @@ def test_no_folder_is_told(tmp_path):
     """With the flag that named it."""
     with pytest.raises(InputError, match="--dense densepose:DIR"):
         Source(tmp_path / "nowhere")
+
+
+def test_a_lone_tensor_is_no_dump(tmp_path):
+    """Nor is an empty list; each is told in a line."""
+    for value, words in ((torch.zeros(3), "something else"), ([], "none")):
+        torch.save(value, tmp_path / "a.pt")
+        with pytest.raises(InputError, match=f"holds {words}"):
+            Source(tmp_path)
