@@ -49,6 +49,8 @@ class Run:
         foot_lock: str | None = options.option(None, "Pin feet that stand (auto), all that touch (always), only set feet on the ground "
                                                "(ground), or leave them (never); short for --set smoother.foot_lock.",
                                                choices=("auto", "always", "ground", "never"))
+        dense: str | None = options.option(None, "Hold the body to its picture: densepose:DIR (IUV pictures or a dump of detectron2), or masks, the "
+                                           "detector's own; short for --set smoother.dense.")
         overlay: bool = options.option(True, "Draw the body over the video.")
         seed: int = options.option(0, "Seed of everything random.", min=0, max=2**32 - 1)
         device: str = options.option("auto", "Where networks run; auto takes CUDA where there is one.",
@@ -109,6 +111,8 @@ def place_options(stage_options: dict[str, dict[str, Any]], values: dict[str, An
     """Put flags that are short for an option of a stage, and then each --set, among the options by stage, in place."""
     if values.get("foot_lock"):
         stage_options.setdefault("smoother", {})["foot_lock"] = values["foot_lock"]
+    if values.get("dense"):
+        stage_options.setdefault("smoother", {})["dense"] = values["dense"]
     for stage, name, value in map(split_set, sets):
         stage_options.setdefault(stage, {})[name] = value
 

@@ -38,3 +38,9 @@ class NoPersonError(MrsError):
 
 class PluginError(MrsError):
     """A plugin that does not fit its stage."""
+
+
+def reason(error: Exception, longest: int = 200) -> str:
+    """What an exception of a library says, in one line and not more than `longest` characters of it; its name where it says nothing."""
+    told = " ".join(str(error).split()) or type(error).__name__
+    return told if len(told) <= longest else f"{told[:longest]}..."

@@ -16,6 +16,8 @@ GRAVITY_M_S2 = 9.81
 TERMS = ("reprojection", "pose", "limits", "shape", "focal", "prior", "acceleration", "spin", "jerk", "contact", "ground",
          "hands", "penetration", "ballistic", "root")
 """Names of all terms, for --set smoother.off; "held" between windows can't be left out."""
+FED = ("dense", "silhouette")
+"""Terms that are there with --dense alone."""
 
 
 class Extra(Protocol):

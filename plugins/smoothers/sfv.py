@@ -32,6 +32,11 @@ class Sfv:
         off: str = mrs.option("", "Names of terms to leave out, with commas between.")
         foot_lock: str = mrs.option("auto", "Pin feet that touch (auto), that may touch (always), only their height "
                                     "(ground), or not at all (never).", choices=("auto", "always", "ground", "never"))
+        dense: str | None = mrs.option(None, "Evidence of the body's surface: densepose:DIR, or masks (the detector's).")
+        atlas: str | None = mrs.option(None, "Chart of DensePose's u and v: a file, or embedded; without it parts alone are used.")
+        atlas_mesh: str | None = mrs.option(None, "Mesh (npz with v_template, or OBJ) that an atlas UV_Processed.mat charts.")
+        dense_weight: float = mrs.option(30.0, "How many keypoints a frame's surface points are worth.", min=0)
+        silhouette_weight: float = mrs.option(5.0, "How many keypoints a frame's outline is worth.", min=0)
         window_frames: int = mrs.option(300, "Frames optimised together.", min=60)
 
     def smooth(self, video, track, motion):
@@ -43,20 +48,54 @@ class Sfv:
         plan = Plan(iterations=o.iterations, contact_iterations=o.contact_iterations, window_frames=o.window_frames,
                     foot_lock=o.foot_lock, space=o.space, mend_starts=o.mend_starts, gravity_scale=o.gravity_scale,
                     free_betas=o.free_betas, free_focal=o.free_focal, height_m=o.height_m)
+        extra, seen = self._dense(video, found.track)
         refined, report = refine(found.track, found.motion, self._scales(), plan, device=self.device, progress=self.progress,
-                                 prior=self._prior(), decoder=self._decoder(found.motion), codes=found.motion.code, extra=getattr(self, "extra_terms", ()))
-        told = {"warnings": list(found.told)} if found.told else {}
-        return replace(refined, times_s=motion.times_s).with_history(stage="refine", **report, **told)
+                                 prior=self._prior(), decoder=self._decoder(found.motion), codes=found.motion.code, extra=extra)
+        told = [*found.told, *seen.pop("warnings", ())]
+        told = {"warnings": told} if told else {}
+        return replace(refined, times_s=motion.times_s).with_history(stage="refine", **report, **seen, **told)
+
+    def made_from(self) -> dict[str, str]:
+        """Hash the files of DensePose and the atlas, where there are some. Raises MrsError where they can't be used."""
+        if self.options.dense is None:
+            return {}
+        from mrs.provenance import source_sha256
+        from mrs.refine.dense_evidence import source_of
+
+        o = self.options
+        named = {"dense": source_of(o.dense), "atlas": None if o.atlas == "embedded" else o.atlas, "atlas_mesh": o.atlas_mesh}
+        return {name: source_sha256(path, f"--set smoother.{name}") for name, path in named.items() if path is not None}
+
+    def _dense(self, video, track):
+        """Return the terms that DensePose or masks feed, and what the report says of them."""
+        o, given = self.options, tuple(getattr(self, "extra_terms", ()))
+        if o.dense is None:
+            return given, {}
+        if track is None:
+            return given, {"warnings": ["--dense is not used, since nobody was seen whom it could tell of."]}
+        from mrs.body import atlas
+        from mrs.formats.densepose import Source
+        from mrs.refine import dense_evidence
+
+        path, off, size = dense_evidence.source_of(o.dense), self._scales().off, getattr(video, "size_px", None)
+        source = None if path is None else Source(path, None if video is None else int(video.frame_ids[-1]) + 1)
+        chart = None if o.atlas is None else atlas.embedded() if o.atlas == "embedded" else atlas.read(o.atlas, o.atlas_mesh)
+        seen = dense_evidence.from_masks(track) if source is None else dense_evidence.from_densepose(track, source, size)
+        made = dense_evidence.terms(track, seen, chart, device=self.device, dense_weight=o.dense_weight * ("dense" not in off),
+                                    silhouette_weight=o.silhouette_weight * ("silhouette" not in off))
+        told = {"dense": {"from": o.dense, "frames": len(seen.masks), "pixels": sum(map(len, seen.pixels.values()))}}
+        nobody = [f"--dense {o.dense} shows this person in no frame, so that it changes nothing."] if not seen.masks else []
+        return (*given, *made), told | ({"warnings": nobody} if nobody else {})
 
     def _scales(self):
         from mrs.refine.solver import Scales
-        from mrs.refine.terms import TERMS
+        from mrs.refine.terms import FED, TERMS
 
-        o = self.options
+        o, known = self.options, (*TERMS, *FED)
         off = frozenset(name.strip() for name in o.off.split(",") if name.strip())
-        unknown = sorted(off - set(TERMS))
+        unknown = sorted(off - set(known))
         if unknown:
-            raise mrs.UsageError(f"Expected smoother.off to name terms out of {', '.join(TERMS)}, but got {', '.join(unknown)}.")
+            raise mrs.UsageError(f"Expected smoother.off to name terms out of {', '.join(known)}, but got {', '.join(unknown)}.")
         return Scales(acceleration_m_s2=o.acceleration_m_s2, pose_weight=o.pose_weight, prior_weight=o.prior_weight,
                       contact_weight=o.contact_weight, ground_weight=o.ground_weight, ballistic_weight=o.ballistic_weight,
                       off=off)

@@ -1,0 +1,178 @@
+"""What DensePose says of people's surfaces: which part of a body each pixel shows, and where on that part.
+
+Read are folders with a picture a frame, as DensePose wrote them (`NAME_IUV.png` with `NAME_INDS.png` where there is one) or
+as npz (`iuv`, and `inds`), and dumps of detectron2's `apply_net dump` (.pkl, .pt), without detectron2. Of CSE dumps the
+person's mask is read and the embedding is not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from mrs.errors import InputError, reason
+from mrs.formats import torch_file
+from mrs.formats.pose2d.frames import first_number, frame_numbers, natural_key
+
+PARTS = 24
+PERSON = 25
+"""Label of a pixel that shows the person, of which no part is known."""
+SUFFIXES = (".png", ".npz")
+DUMPS = (".pkl", ".pt", ".pth")
+LARGEST_SIDE = 20000
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """One person in one picture.
+
+    `corner_px` (x, y) is the picture's pixel of the first label; parts (h, w) uint8: 0 nobody, 1..24, PERSON;
+    uv (2, h, w) float32, 0..1. `lone`: False where the labels may be those of several people.
+    """
+
+    corner_px: tuple[int, int]
+    parts: np.ndarray
+    uv: np.ndarray
+    lone: bool = True
+
+    def box_px(self) -> np.ndarray:
+        """x0, y0, x1, y1 of the labelled pixels; zeros where there are none."""
+        rows, columns = np.flatnonzero(self.parts.any(1)), np.flatnonzero(self.parts.any(0))
+        if not len(rows):
+            return np.zeros(4)
+        return np.array([columns[0], rows[0], columns[-1], rows[-1]], float) + np.tile(self.corner_px, 2)
+
+
+class Source:
+    """The frames of a folder or a dump: `frames` maps a frame of the video to what :meth:`at` reads."""
+
+    def __init__(self, path, frames_in_video: int | None = None):
+        self.path = Path(path)
+        self._dump = None
+        labels, self._entries = self._listed()
+        numbers = frame_numbers(labels)
+        if numbers is None:
+            numbers = range(len(labels))
+        else:
+            whole = max(numbers) - min(numbers) + 1 == len(numbers)
+            first = first_number(labels, numbers, frames_in_video, whole)
+            numbers = [number - first for number in numbers]
+        self.frames = dict(zip(numbers, self._entries, strict=True))
+
+    def at(self, frame: int) -> tuple[list[Sighting], tuple[int, int] | None]:
+        """Return the people of a frame, and the picture's (width, height) where the file tells; nobody where there is no file."""
+        entry = self.frames.get(frame)
+        if entry is None:
+            return [], None
+        if isinstance(entry, Path):
+            iuv, inds = _picture(entry)
+            return _people(iuv, inds, entry), iuv.shape[1::-1]
+        return _dumped(entry, self.path), None
+
+    def _listed(self) -> tuple[list[str], list]:
+        if self.path.is_dir():
+            return self._folder()
+        if not self.path.exists():
+            raise InputError(f"Expected a folder or a dump of DensePose at {self.path}, but there is none. Check --dense densepose:DIR.")
+        return self._dump_entries(self.path)
+
+    def _folder(self):
+        files = sorted((f for f in self.path.iterdir() if f.is_file() and not f.name.startswith(".")), key=lambda f: natural_key(f.name))
+        pictures = [f for f in files if f.name.endswith("_IUV.png") or f.suffix == ".npz"]
+        if pictures:
+            return [f.stem.removesuffix("_IUV") for f in pictures], pictures
+        dumps = [f for f in files if f.suffix in DUMPS]
+        if len(dumps) != 1:
+            raise InputError(f"Expected NAME_IUV.png or NAME.npz for each frame, or one dump (.pkl), in {self.path}, but there "
+                             f"{'are several dumps' if dumps else 'are none'}. Check --dense densepose:DIR.")
+        return self._dump_entries(dumps[0])
+
+    def _dump_entries(self, path: Path):
+        self.path, found = path, torch_file.read(path, ("detectron2", "densepose"))
+        listed = isinstance(found, list)
+        whole = listed and len(found) > 0 and all(isinstance(e, dict) and "file_name" in e for e in found)
+        if not whole:
+            raise InputError(f"Expected a list of pictures with file_name in {path}, as apply_net dump writes it, but it holds "
+                             f"{'none' if listed and not found else 'something else'}.")
+        found = sorted(found, key=lambda e: natural_key(str(e["file_name"])))
+        return [str(e["file_name"]) for e in found], found
+
+
+def _picture(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
+    """Read iuv (H, W, 3) uint8 and inds (H, W) or None."""
+    try:
+        if path.suffix == ".npz":
+            with np.load(path, allow_pickle=False) as file:
+                iuv, inds = file["iuv"], file["inds"] if "inds" in file.files else None
+        else:
+            beside = path.with_name(path.name.replace("_IUV.png", "_INDS.png"))
+            iuv, inds = _png(path), _png(beside)[..., 0] if beside.is_file() else None
+    except InputError:
+        raise
+    except Exception as error:  # noqa: BLE001 (NumPy and zip raise whatever they meet in broken files)
+        raise InputError(f"Expected an array iuv (H, W, 3) in {path}, but it can't be read: {reason(error)}.") from None
+    if iuv.ndim != 3 or iuv.shape[2] != 3 or iuv.dtype != np.uint8 or 0 in iuv.shape or max(iuv.shape) > LARGEST_SIDE:
+        raise InputError(f"Expected iuv (H, W, 3) of uint8 in {path}, but it is {iuv.dtype} {iuv.shape}.")
+    if inds is not None and inds.shape != iuv.shape[:2]:
+        raise InputError(f"Expected the persons' picture of {path} to have its size, but it has {inds.shape}.")
+    if iuv[..., 0].max() > PARTS:
+        raise InputError(f"Expected parts 0 to {PARTS} in the first channel of {path}, but got {iuv[..., 0].max()}: it is no IUV picture.")
+    return iuv, inds
+
+
+def _png(path: Path) -> np.ndarray:
+    import cv2
+
+    picture = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_COLOR)
+    if picture is None:
+        raise InputError(f"Expected a PNG in {path}, but it can't be read.")
+    return picture
+
+
+def _people(iuv: np.ndarray, inds: np.ndarray | None, path: Path) -> list[Sighting]:
+    """Cut the people of a picture out of it; all in one where nothing tells them apart."""
+    uv = np.moveaxis(iuv[..., 1:], -1, 0)
+    labelled = iuv[..., 0] > 0
+    numbers = [None] if inds is None else [n for n in np.unique(inds[labelled]) if n]
+    out = []
+    for number in numbers:
+        parts = iuv[..., 0] if number is None else np.where(inds == number, iuv[..., 0], 0)
+        rows, columns = np.flatnonzero(parts.any(1)), np.flatnonzero(parts.any(0))
+        if len(rows):
+            cut = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+            out.append(Sighting((int(columns[0]), int(rows[0])), parts[cut], uv[:, *cut].astype(np.float32) / 255, number is not None))
+    return out
+
+
+def _dumped(entry: dict, path: Path) -> list[Sighting]:
+    """Make the people of one picture of a dump."""
+    try:
+        boxes = np.asarray(entry.get("pred_boxes_XYXY", np.zeros((0, 4))), float).reshape(-1, 4)
+        found = entry.get("pred_densepose", [])
+        if hasattr(found, "coarse_segm"):
+            return [_masked(mask, box) for mask, box in zip(np.asarray(found.coarse_segm), boxes, strict=True)]
+        return [_charted(result, box) for result, box in zip(found, boxes, strict=True)]
+    except Exception as error:  # noqa: BLE001 (a dump may hold anything under these names)
+        raise InputError(f"Expected labels and uv of each box of {str(entry['file_name'])[:100]} in {path}, but they can't be used: {reason(error)}.") from None
+
+
+def _charted(result, box: np.ndarray) -> Sighting:
+    labels, uv = np.asarray(result.labels), np.asarray(result.uv, np.float32)
+    if labels.ndim != 2 or uv.shape != (2, *labels.shape) or not np.isfinite(box).all():
+        raise ValueError(f"labels are {labels.shape}, uv {uv.shape}")
+    if labels.size and not 0 <= labels.min() <= labels.max() <= PARTS:
+        raise ValueError(f"parts go from {labels.min()} to {labels.max()}")
+    return Sighting((int(box[0]), int(box[1])), labels.astype(np.uint8), np.clip(np.nan_to_num(uv), 0, 1))
+
+
+def _masked(scores: np.ndarray, box: np.ndarray) -> Sighting:
+    """The mask of a CSE result: scores (C, S, S) of background and parts, stretched over the box."""
+    width, height = (max(int(v), 1) for v in box[2:] - box[:2])
+    if scores.ndim != 3 or max(width, height) > LARGEST_SIDE or 0 in scores.shape:
+        raise ValueError(f"coarse_segm is {scores.shape}")
+    label = scores.argmax(0) > 0
+    rows, columns = np.arange(height) * label.shape[0] // height, np.arange(width) * label.shape[1] // width
+    parts = np.where(label[rows[:, None], columns], PERSON, 0).astype(np.uint8)
+    return Sighting((int(box[0]), int(box[1])), parts, np.zeros((2, *parts.shape), np.float32))
