@@ -46,7 +46,7 @@ class Plan:
     space: str = "pose"
     mend_starts: bool = True
     pull_s: float = 0.05
-    gravity_scale: bool = True
+    gravity_scale: bool = False
     free_betas: bool = False
     free_focal: bool = False
     height_m: float | None = None

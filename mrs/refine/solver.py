@@ -217,14 +217,13 @@ class Problem:
             out["reprojection"] = self._reprojection(joints, turned, betas, log_focal)
         out |= {
             "pose": s.pose_weight * self._pose_pull(turned, carriers),
-            "limits": terms.limits(turned, carriers, w.step, scale=s.limit),
             "shape": terms.shape_prior(betas, self.betas0, scale=s.betas),
         }
         if log_focal is not None:
             out["focal"] = terms.log_focal_prior(log_focal, scale=s.log_focal)
         if w.root_pull is not None:
             out["root"] = terms.root_pull(root, w.root_initial, w.root_pull, w.step, scale_m=s.root_m)
-        out |= self._prior_terms(u_turn, turned, carriers) | self._smooth_terms(joints, turned, root)
+        out |= self._plausibility(turned, carriers) | self._smooth_terms(joints, turned, root)
         out |= self._ground_terms(joints, turned, betas)
         for term in self.extra:
             out[term.name] = term(joints=joints, turned=turned, betas=betas, window=w)
@@ -254,11 +253,11 @@ class Problem:
         return terms.reprojection(projected, w.observed, w.weights, w.height, w.step, scale=s.reprojection,
                                   rho=s.reprojection_rho)
 
-    def _prior_terms(self, u_turn, turned, carriers) -> dict[str, torch.Tensor]:
-        """The cost of the code where there is one, else the prior's of the pose."""
+    def _plausibility(self, turned, carriers) -> dict[str, torch.Tensor]:
+        """The prior's energy of the pose; joint limits where there is no prior, which knows them."""
         w, s = self.window, self.scales
         if self.prior is None or not s.prior_weight or "prior" in s.off:
-            return {}
+            return {"limits": terms.limits(turned, carriers, w.step, scale=s.limit)}
         energy = self.prior.energy(carriers.transpose(-1, -2) @ turned[:, 1:])
         return {"prior": s.prior_weight * (w.step * energy).sum()}
 
