@@ -155,8 +155,9 @@ class Clock:
         """Show nothing."""
 
     def started_by(self, frames):
-        """Yield frames; note when the first one is asked for."""
-        self.first = now()
+        """Yield frames; note when the first one is asked for (the check of the camera reads some again later)."""
+        if np.isnan(self.first).any():
+            self.first = now()
         yield from frames
 
 
