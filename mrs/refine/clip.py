@@ -139,12 +139,6 @@ class Clip:
         other.betas = torch.as_tensor(betas).to(self.betas)
         return other
 
-    def levelled(self, turn: np.ndarray) -> Clip:
-        """The same clip in a world turned by (3, 3), camera and all."""
-        w = self.all
-        turn = torch.as_tensor(turn).to(w.root)
-        return self.changed(turned=turn @ w.turned, initial=turn @ w.initial, root=w.root @ turn.T, R=w.R @ turn.T)
-
     def changed(self, **values) -> Clip:
         """The same clip with other tensors."""
         other = object.__new__(Clip)
@@ -156,8 +150,8 @@ class Clip:
         quats = self.numpy_body.local_quats(self.all.turned.cpu().double().numpy())
         camera = motion.camera
         if camera is not None:
-            R = self.all.R.cpu().double().numpy()
-            camera = camera if np.abs(R - camera.R).max() < 1e-6 else replace(camera, R=R)
+            K = self.all.K.cpu().double().numpy()
+            camera = camera if np.allclose(K, camera.K, rtol=1e-6) else replace(camera, K=K)
         return self.numpy_body.motion(
             motion.times_s, self.all.root.cpu().double().numpy(), quats, self.betas.cpu().double().numpy(),
             confidence=motion.confidence, contacts=motion.contacts, frame="world", camera=camera, history=motion.history)

@@ -1,4 +1,4 @@
-"""When a body flies, and what gravity then says of its size and of the camera's tilt."""
+"""When a body flies, and what gravity then says of its size."""
 
 from __future__ import annotations
 

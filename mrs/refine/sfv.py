@@ -1,7 +1,7 @@
 """The `sfv` refinement of one person's whole clip, in overlapping windows.
 
-Stages: wrong starts put right; every window without contacts; size, tilt, flights, contacts and ground from that; every
-window with them; standing feet pinned. Windows overlap, and each goes on from the one before, so that the path has no seam.
+Stages: wrong starts put right; every window without contacts; flights, contacts and ground (and size, where asked)
+from that; every window with them; standing feet pinned. Windows overlap, and each goes on from the one before, so that the path has no seam.
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ class _Refiner:
             self.clip = self.clip.with_codes(self.prior)
 
     def _look(self) -> Motion:
-        """Read size, tilt, flights, contacts and ground off the first pass."""
+        """Read flights, contacts, ground and, where asked, size off the first pass."""
         smooth = self.clip.motion(self.motion)
         contacts = foot_contacts(smooth, self.track) * self._about_seen()[:, None]
         flights = self._flights(smooth, contacts)

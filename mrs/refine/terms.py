@@ -11,8 +11,9 @@ from typing import Protocol
 
 import torch
 
+from mrs.refine.flight import GRAVITY_M_S2
+
 KNEE = 1.5
-GRAVITY_M_S2 = 9.81
 TERMS = ("reprojection", "pose", "limits", "shape", "focal", "prior", "acceleration", "spin", "jerk", "contact", "ground",
          "hands", "penetration", "ballistic", "root")
 """Names of all terms, for --set smoother.off; "held" between windows can't be left out."""

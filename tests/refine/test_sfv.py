@@ -232,3 +232,13 @@ def test_other_keypoint_sets_refine_too():
     done = refined(track, lifted)
     assert is_finite(done) and pose_error_mm(done, truth) < 0.6 * pose_error_mm(lifted, truth)
     assert metrics.jitter(done) < metrics.jitter(lifted) / 5
+
+
+def test_a_freed_focal_length_stays_with_the_motion():
+    """With a lens that is told 15 % too long, the refined camera has the focal length of the report, and meets the picture."""
+    track, truth = noisy(np.arange(30) / 30, noise=0.003, noise3d_m=0.01)
+    told = replace(truth.camera, K=truth.camera.K * np.array([[1.15, 1, 1], [1, 1.15, 1], [1, 1, 1]]))
+    done, report = refine(track, lift(track, told), Scales(), Plan(free_focal=True))
+    assert done.camera.K[0, 0] == pytest.approx(report["focal_px"], rel=1e-6) and report["focal_px"] != pytest.approx(told.K[0, 0], rel=1e-4)
+    np.testing.assert_allclose(done.camera.K[:2, 2], told.K[:2, 2], rtol=1e-6)
+    assert metrics.error_2d_percent(track, done) < 1
