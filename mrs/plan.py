@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from mrs import options, provenance
+from mrs.body.smplx_files import body_name, file_of
 from mrs.config import Settings
 from mrs.errors import MissingError, UsageError
 from mrs.motion import Motion
@@ -131,14 +132,16 @@ def _several(registry: Registry, settings: Settings, stage: str, names: tuple[st
 
 
 def _step(registry: Registry, settings: Settings, stage: str, name: str, values: dict, device: str) -> Step:
-    seed = settings.values.seed
+    seed, body = settings.values.seed, body_name(settings.values.body) if stage == "lifter" else None
     name, source = registry.resolve(stage, name, values.get("source"))
-    plugin = registry.make(stage, name, {**values, **source}, seed=seed, device=device)
+    plugin = registry.make(stage, name, {**values, **source}, seed=seed, device=device, body=body)
     plugin.progress = lambda done, total: None
     version = registry.get(stage, name).version
     facts = {"name": name, "version": version, "options": dataclasses.asdict(plugin.options)}
     if source:
         facts["source_sha256"] = provenance.source_sha256(source["source"], f"--{stage} {name}{plugin.takes}")
+    if body is not None:
+        facts["body"] = {"name": body, "sha256": provenance.source_sha256(file_of(body), f"--body {body}")}
     if hasattr(plugin, "made_from"):
         facts["made_from"] = plugin.made_from()
     return Step(stage, plugin, facts)

@@ -92,13 +92,13 @@ class Registry:
                              f"but got '{text}'.")
         return f"{name}:", {"source": argument}
 
-    def make(self, stage: str, name: str, values: dict | None = None, *, seed: int = 0, device: str = "cpu"):
-        """Make a ready instance of a plugin with its options, seed and device set."""
+    def make(self, stage: str, name: str, values: dict | None = None, *, seed: int = 0, device: str = "cpu", body: str | None = None):
+        """Make a ready instance of a plugin with its options, seed, device and body (None: the embedded one) set."""
         entry = self.get(stage, name)
         stages.require(entry.cls)
         built = options.build(entry.cls, values or {}, stage)
         plugin = entry.cls()
-        plugin.options, plugin.seed, plugin.device = built, seed, device
+        plugin.options, plugin.seed, plugin.device, plugin.body = built, seed, device, body
         return plugin
 
 

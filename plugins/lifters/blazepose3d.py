@@ -11,6 +11,7 @@ class BlazePose3D:
     """3D landmarks to 24 joint rotations, one shape, and a metric root path by full-perspective resection."""
 
     name = "blazepose3d"
+    body = None
 
     class Options:
         min_confidence: float = mrs.option(0.3, "Ignore keypoints below this when placing the body.", min=0, max=1)
@@ -28,7 +29,7 @@ class BlazePose3D:
         from mrs.body import load_body
 
         points = self._evidence(track)
-        body = load_body()
+        body = load_body(self.body)
         seen = track.seen
         if not seen.any():
             raise self._unplaced(track)

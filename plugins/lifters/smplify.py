@@ -14,7 +14,7 @@ class Smplify:
 
     name = "smplify"
     needs = ("torch", "scipy")
-    progress = None
+    progress = body = None
 
     class Options:
         stature_m: float | None = mrs.option(None, "Standing height of the person in metres, where it is known.",
@@ -34,7 +34,7 @@ class Smplify:
         from mrs.body import load_body
         from mrs.refine import smplify
 
-        body = load_body()
+        body = load_body(self.body)
         points = track.keypoints_px.copy()
         points[points[..., 2] < self.options.min_confidence] = 0
         track = replace(track, keypoints_px=points).limited_to(body.landmark_names)
