@@ -32,6 +32,7 @@ BUILTINS = (
     "mrs_plugins.trackers.given",
     "mrs_plugins.lifters.blazepose3d",
     "mrs_plugins.lifters.smplify",
+    "mrs_plugins.lifters.hmr_image",
     "mrs_plugins.smoothers.sfv",
     "mrs_plugins.smoothers.sfv_2018",
     "mrs_plugins.smoothers.filters",
