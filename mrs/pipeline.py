@@ -219,7 +219,9 @@ class Pipeline:
         """Make, check, save and record one motion, or read it back."""
         self.used.append(name)
         if self.reuse(name, inputs):
+            self.warnings += self.folder.results[name].get("warnings", [])
             return Motion.load(self.folder.root / name)
+        told_before = len(self.video.warnings)
         with self._working(step, len(track), f"person {track.person:02d}") as update:
             step.plugin.progress = update
             start = time.monotonic()
@@ -232,7 +234,7 @@ class Pipeline:
         motion = motion.with_history(stage=step.stage, **step.facts, seed=self.settings.values.seed, key=key_of(inputs))
         with self.folder.writing(name) as path:
             motion.save(path)
-        self.folder.record(name, inputs, spent, frames=len(motion))
+        self.folder.record(name, inputs, spent, frames=len(motion), warnings=self.video.warnings[told_before:])
         return motion
 
     def settle(self, refined: dict[int, Motion]) -> dict[int, Motion]:

@@ -33,6 +33,7 @@ BUILTINS = (
     "mrs_plugins.lifters.blazepose3d",
     "mrs_plugins.lifters.smplify",
     "mrs_plugins.lifters.hmr_image",
+    "mrs_plugins.lifters.files",
     "mrs_plugins.smoothers.sfv",
     "mrs_plugins.smoothers.sfv_2018",
     "mrs_plugins.smoothers.filters",
