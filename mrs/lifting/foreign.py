@@ -188,7 +188,7 @@ def _about_tilt(one: Lift, video) -> list[str]:
     if told is None:
         return []
     ours = video.camera.at(0).R if not video.camera.is_still else video.camera.R
-    own = float(np.degrees(np.arcsin(np.clip(-ours[2, 1], -1, 1))))
+    own = round(float(np.degrees(np.arcsin(np.clip(-ours[2, 1], -1, 1)))), 1) + 0.0
     down, lean = told
     if abs(down - own) <= TILTED_DEG and abs(lean) <= TILTED_DEG:
         return []
