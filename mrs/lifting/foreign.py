@@ -136,8 +136,8 @@ def _away(one: Placed, track: Track) -> float | None:
 def _root(chosen: Placed, exact: np.ndarray, known: np.ndarray, K: np.ndarray, how: str) -> tuple[np.ndarray, np.ndarray]:
     """Pelvis (T, 3) before our camera and where it is sure (T,).
 
-    `evidence` takes what the keypoints say; `file` what the file says; `auto` the former and, where there is none, the latter at the
-    distance that makes both meet in the median, as our body need not be the file's.
+    `evidence` takes what the keypoints say frame by frame; `file` what the file says; `auto` the file's path, steadier in its depth, all of
+    it as much nearer or further as makes both meet in the median, since our body need not be the file's.
     """
     good = known & np.isfinite(exact).all(1)
     if chosen.pixel is None or how == "evidence":
@@ -148,7 +148,7 @@ def _root(chosen: Placed, exact: np.ndarray, known: np.ndarray, K: np.ndarray, h
     if how == "file":
         return own, known
     factor = np.median(exact[good, 2] / own[good, 2]) if good.any() else 1.0
-    return np.where(good[:, None], exact, own * factor), known
+    return own * factor, known
 
 
 def betas_for(body: Body, one: Lift, stature_m: float | None) -> np.ndarray:

@@ -9,7 +9,7 @@ import mrs
 _SOURCE = "What to read; --lifter NAME:PATH sets it."
 _FIRST = "Number of the video's frame that is the file's first; none: as the file says, or where the person is first seen."
 _FPS = "Frame rate of the video that the file was made of, where it is not this one's; bodies are then put at their times."
-_ROOT = "Where people stand: by the keypoints and else by the file (auto), by the file alone (file), or by the keypoints alone (evidence)."
+_ROOT = "Where people stand: on the file's path at the distance that the keypoints tell (auto), as the file says (file), or by the keypoints (evidence)."
 _STATURE = "Standing height of the person in metres, where it is known."
 _CONFIDENCE = "Ignore keypoints below this when placing the body."
 _PERSON = "Who it is in the file; none: whoever is where the track is."
