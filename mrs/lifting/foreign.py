@@ -194,4 +194,4 @@ def _about_tilt(one: Lift, video) -> list[str]:
         return []
     leaning = f", and leans by {abs(lean):.1f}" if abs(lean) > TILTED_DEG else ""
     looking = f"look {'down' if down > 0 else 'up'} by {abs(down):.1f} degrees{leaning}"
-    return [f"it sees the camera {looking}; this run has {own:.1f} (--camera-tilt {down:.1f})."]
+    return [f"it sees the camera {looking} (--camera-tilt {down:.1f} takes that over)."]
