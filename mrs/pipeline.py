@@ -202,7 +202,7 @@ class Pipeline:
         plugin = self.plan.steps["smoother"].plugin
         waiting = [t for t in tracks if not self._is_refined(t, lifted[t.person])]
         out = {t.person: self.smooth(t, lifted[t.person]) for t in tracks if t not in waiting}
-        self._ready_smoother(plugin, out)
+        self._ready_smoother(plugin, out, tracks)
         if waiting and hasattr(plugin, "smooth_together"):
             out |= self._smooth_together(waiting, lifted)
         else:
@@ -227,9 +227,10 @@ class Pipeline:
             step.plugin.smooth_together(people, finished)
         return out
 
-    def _ready_smoother(self, plugin, refined: dict[int, Motion]) -> None:
-        """Give the smoother the lifter's decoder, and what is known of which way is up."""
-        plugin.decoder = getattr(self.plan.steps["lifter"].plugin, "decoder", None)
+    def _ready_smoother(self, plugin, refined: dict[int, Motion], tracks: list[Track]) -> None:
+        """Give the smoother the lifter's decoder (of auto, the one that these tracks got), and what is known of which way is up."""
+        lifters = [self.plan.steps["lifter"].suited(track).plugin for track in tracks]
+        plugin.decoder = next((lifter.decoder for lifter in lifters if hasattr(lifter, "decoder")), None)
         plugin.find_level = self.settings.values.camera_tilt is None and self.folder.report["camera"].get("mode") != "file"
         plugin.known_level = _level_of(refined)
 

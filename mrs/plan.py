@@ -72,11 +72,26 @@ class Plan:
 
     @classmethod
     def of_smoother(cls, settings: Settings, registry: Registry, earlier: dict[str, dict] | None = None) -> Plan:
-        """Make the smoother and the exporters alone; `earlier` has the facts of stages that ran before, which are not called."""
+        """Make the smoother and the exporters alone; `earlier` has the facts of stages that ran before, which are not called.
+
+        Of those only the lifter is made, and only where the smoother wants its latent space.
+        """
         device = resolve_device(settings.values.device)
         smoother = _step(registry, settings, "smoother", settings.values.smoother, settings.stage_options.get("smoother", {}), device)
         steps = {stage: Step(stage, None, facts) for stage, facts in (earlier or {}).items()} | {"smoother": smoother}
+        if "lifter" in steps and getattr(smoother.plugin.options, "space", None) == "latent":
+            steps["lifter"] = _decoding(registry, steps["lifter"], device)
         return cls(steps, _exporters(registry, settings, device), device)
+
+
+def _decoding(registry: Registry, step: Step, device: str) -> Step:
+    """Make the lifter of an earlier run where it has a decoder."""
+    entry = registry.entries.get(("lifter", step.facts["name"]))
+    if entry is None or not hasattr(entry.cls, "decoder"):
+        return step
+    known = {info.name for info in options.describe(entry.cls)}
+    values = {name: value for name, value in step.facts["options"].items() if name in known}
+    return dataclasses.replace(step, plugin=registry.make("lifter", step.facts["name"], values, device=device))
 
 
 def _target(settings: Settings, registry: Registry) -> Motion | None:

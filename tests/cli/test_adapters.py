@@ -109,6 +109,10 @@ def test_pictures_and_a_checkpoint_with_the_refiner_in_its_latent_space(walk, cl
     said = head.rotations(head(torch.as_tensor(lifted.code, dtype=torch.float32))[1])[:, 1:].numpy()
     moved = np.degrees(rotations.geodesic_angle(rotations.matrix_to_quat(said), motion.local_quat_wxyz[:, 1:]))
     assert 0.01 < moved.mean() < 60
+    ended = here(capsys, "smooth", tmp_path / "o", "--quiet", "--set", "smoother.iterations=5")
+    assert ended.code == 0, ended.err
+    ended = here(capsys, "smooth", tmp_path / "o", "--quiet", "--set", "smoother.space=pose")
+    assert ended.code == 0, ended.err
 
 
 def test_without_a_checkpoint_or_pictures_one_line_says_what_to_do(walk, clip, tmp_path, capsys):
