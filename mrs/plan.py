@@ -20,6 +20,8 @@ from mrs.plugins import Registry
 AUTO = "auto"
 CANDIDATES = {"tracker": ("file", "oks"), "lifter": ("blazepose3d", "smplify")}
 """What ``auto`` chooses from: the first whose ``suits`` says yes of the detections or of the track, else the last."""
+WITH_CHECKPOINT = "hmr-image"
+"""The lifter that ``auto`` means where an option names a checkpoint."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,8 @@ class Plan:
         """Resolve names, options and device; refuse what is unknown or not installed."""
         values = settings.values
         names = {stage: getattr(values, stage) for stage in ("detector", "tracker", "lifter", "smoother")}
+        if names["lifter"] == AUTO and "checkpoint" in settings.stage_options.get("lifter", {}):
+            names["lifter"] = WITH_CHECKPOINT
         if values.synth:
             names["synthesizer"] = values.synth
         elif settings.stage_options.get("synthesizer"):

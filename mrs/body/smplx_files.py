@@ -160,7 +160,7 @@ def read(path: Path) -> dict[str, np.ndarray]:
     Missing shapes are zeros. Raises InputError for what is no such model.
     """
     held = _held(path)
-    missing = [name for name in WANTED if not isinstance(held.get(name), np.ndarray)]
+    missing = [name for name in WANTED if not isinstance(held.get(name), np.ndarray) or held[name].dtype.kind not in "fiu"]
     if missing:
         raise InputError(f"Expected {', '.join(WANTED)} of SMPL, SMPL-H or SMPL-X in {path}, but {', '.join(missing)} is missing.")
     arrays = {name: np.asarray(held[name]) for name in WANTED}
@@ -180,6 +180,8 @@ def read(path: Path) -> dict[str, np.ndarray]:
     out["posedirs"], out["f"] = arrays["posedirs"].astype(np.float32), arrays["f"].astype(np.int64)
     if not all(np.isfinite(value).all() for value in out.values()):
         raise InputError(f"Expected finite numbers in {path}, but got NaN or infinity.")
+    if out["f"].ndim != 2 or out["f"].shape[1] != 3 or not 0 <= out["f"].min(initial=0) <= out["f"].max(initial=0) < vertices:
+        raise InputError(f"Expected faces f (F, 3) of the {vertices} vertices in {path}, but got {out['f'].shape} or vertices that are not there.")
     _check_tree(held, joints, path)
     return out
 

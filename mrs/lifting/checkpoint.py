@@ -100,7 +100,7 @@ def _state(held: Any, path: Path) -> dict[str, np.ndarray]:
             held = held[name]
     if not isinstance(held, dict):
         raise InputError(f"Expected the parameters of a network in {path}, but it holds {type(held).__name__}.")
-    state = {str(name): value for name, value in held.items() if isinstance(value, np.ndarray)}
+    state = {str(name): value for name, value in held.items() if isinstance(value, np.ndarray) and value.dtype.kind in "fiub"}
     if not all(np.isfinite(value).all() for value in state.values() if value.dtype.kind == "f"):
         raise InputError(f"Expected finite numbers in {path}, but got NaN or infinity.")
     return {name: value.astype(np.float32) if value.dtype.kind == "f" else value for name, value in state.items()}

@@ -93,14 +93,14 @@ def test_a_bad_file_is_one_line(walk, tmp_path, capsys, monkeypatch, made):
 
 
 def test_pictures_and_a_checkpoint_with_the_refiner_in_its_latent_space(walk, clip, tmp_path, capsys):
-    """mrs run VIDEO --lifter hmr-image: codes are kept, sfv turns them, and their decoder's pose comes out."""
+    """mrs run VIDEO --set lifter.checkpoint=FILE: codes are kept, sfv turns them, and their decoder's pose comes out."""
     checkpoints.spin(tmp_path / "m.pt", zipped=False)
     ended = here(capsys, "run", clip, "--detector", f"openpose:{walk[0]}", "--fov", "50", "--quiet", "--no-overlay", "-o", tmp_path / "o",
-                 "--lifter", "hmr-image", "--set", f"lifter.checkpoint={tmp_path / 'm.pt'}", *QUICK, "--set", "smoother.space=latent",
+                 "--set", f"lifter.checkpoint={tmp_path / 'm.pt'}", *QUICK, "--set", "smoother.space=latent",
                  "--foot-lock", "never", "--json")
     assert ended.code == 0, ended.err
     report = json.loads(ended.out)
-    assert report["stages"]["lifter"]["made_from"]["checkpoint"]
+    assert report["stages"]["lifter"]["name"] == "hmr-image" and report["stages"]["lifter"]["made_from"]["checkpoint"]
     lifted, motion = (Motion.load(tmp_path / f"o/persons/01/{n}.npz") for n in ("lifted", "motion"))
     assert lifted.code.shape == (COUNT, 32 * checkpoints.WIDTH)
     from mrs.lifting import checkpoint

@@ -2,18 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from mrs.errors import InputError
+from mrs.errors import InputError, reason
 from mrs.formats import restricted
 from mrs.formats.lifts import Lift, camera_of, matrices, numbers, people_of, ten
 
 PHALP_FOCAL, PHALP_SIDE = 5000.0, 256.0
 
 
+def _refusing(read: Callable) -> Callable:
+    """Let a reader refuse in a line arrays that do not fit each other, whatever NumPy says of them."""
+
+    @wraps(read)
+    def reading(path: Path, size_px: tuple[int, int]) -> list[Lift]:
+        try:
+            with np.errstate(invalid="ignore"):
+                return read(path, size_px)
+        except (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError) as error:
+            raise InputError(f"Expected a result of {read.__name__.removeprefix('read_').upper()} in {path}, but its arrays do not fit: "
+                             f"{reason(error)}.") from None
+
+    return reading
+
+
+@_refusing
 def read_hmmr(path: Path, size_px: tuple[int, int]) -> list[Lift]:
     """HMMR's hmmr_output.pkl: poses (N, 24, 3, 3), shapes (N, 10); which frame is the first is not in it, nor where the crops were."""
     held = restricted.read(path, "HMMR's hmmr_output.pkl")
@@ -25,6 +43,7 @@ def read_hmmr(path: Path, size_px: tuple[int, int]) -> list[Lift]:
     return [lift.checked(str(path))]
 
 
+@_refusing
 def read_vibe(path: Path, size_px: tuple[int, int]) -> list[Lift]:
     """VIBE's vibe_output.pkl: by person pose (N, 72), betas (N, 10), orig_cam (N, 4) and frame_ids.
 
@@ -41,6 +60,7 @@ def read_vibe(path: Path, size_px: tuple[int, int]) -> list[Lift]:
     return out
 
 
+@_refusing
 def read_wham(path: Path, size_px: tuple[int, int]) -> list[Lift]:
     """WHAM's wham_output.pkl: by person pose (N, 72) and trans (N, 3) in the camera's frame, betas and frame_ids; pose_world is Y up.
 
@@ -58,6 +78,7 @@ def read_wham(path: Path, size_px: tuple[int, int]) -> list[Lift]:
     return out
 
 
+@_refusing
 def read_gvhmr(path: Path, size_px: tuple[int, int]) -> list[Lift]:
     """GVHMR's hmr4d_results.pt: smpl_params_incam with global_orient (N, 3), body_pose (N, 63), betas, transl of SMPL-X, and K_fullimg.
 
@@ -91,6 +112,7 @@ def _posed(inside: dict, path) -> np.ndarray:
     return matrices(np.concatenate([root, pose], 1))
 
 
+@_refusing
 def read_phalp(path: Path, size_px: tuple[int, int]) -> list[Lift]:
     """PHALP's and 4D-Humans' results pickle: by frame tid, smpl (global_orient, body_pose as matrices, betas), camera (3,), tracked_time, time.
 
@@ -129,6 +151,7 @@ def _of_phalp(label: str, rows: list, size_px: tuple[int, int], path) -> Lift:
                 K=camera_of(PHALP_FOCAL / PHALP_SIDE * longer, middle, count)).checked(str(path))
 
 
+@_refusing
 def read_tram(path: Path, size_px: tuple[int, int]) -> list[Lift]:
     """TRAM's hps_track_K.npy, or the folder of a video's results: pred_rotmat (N, 24, 3, 3), pred_shape, pred_trans (N, 1, 3), frame.
 
