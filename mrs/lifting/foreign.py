@@ -115,7 +115,7 @@ def choose(placed: list[Placed], track: Track, options: Options, source: str) ->
                          "Type: --set lifter.first_frame=N, or --set lifter.fps=RATE where it was made of another rate.")
     if told is not None and told > FAR_HEIGHTS:
         raise UsageError(f"Expected person {track.person} in {source}, but whoever is nearest there ('{labels[best]}') is {told:.1f} heights "
-                         "away. Type: --person ID for those the file tells of, or --set lifter.person=LABEL.")
+                         "away. Type: --person largest, or the ids of those the file tells of; --set lifter.person=LABEL takes somebody all the same.")
     return placed[best]
 
 

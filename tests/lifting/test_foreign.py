@@ -129,7 +129,7 @@ def test_the_person_is_who_is_where_the_track_is(tmp_path, case):
     with pytest.raises(UsageError, match="one of 4, 7, 9"):
         lift(tmp_path, "vibe", case, write=people, person="8")
     far = replace(truth, root_pos_m=truth.root_pos_m + [0, 0, 3.2])
-    with pytest.raises(UsageError, match=r"heights away. Type: --person ID.*lifter.person=LABEL"):
+    with pytest.raises(UsageError, match=r"heights away. Type: --person largest.*lifter.person=LABEL"):
         lift(tmp_path, "wham", case, truth=far)
 
 

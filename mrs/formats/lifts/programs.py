@@ -22,7 +22,7 @@ def _refusing(read: Callable) -> Callable:
     @wraps(read)
     def reading(path: Path, size_px: tuple[int, int]) -> list[Lift]:
         try:
-            with np.errstate(invalid="ignore"):
+            with np.errstate(all="ignore"):
                 return read(path, size_px)
         except (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError) as error:
             raise InputError(f"Expected a result of {read.__name__.removeprefix('read_').upper()} in {path}, but its arrays do not fit: "
