@@ -95,12 +95,14 @@ class Registry:
         return f"{name}:", {"source": argument}
 
     def make(self, stage: str, name: str, values: dict | None = None, *, seed: int = 0, device: str = "cpu", body: str | None = None):
-        """Make a ready instance of a plugin with its options, seed, device and body (None: the embedded one) set."""
+        """Make a ready instance of a plugin with its options, seed and device set, and a lifter's body (None: the embedded one)."""
         entry = self.get(stage, name)
         stages.require(entry.cls)
         built = options.build(entry.cls, values or {}, stage)
         plugin = entry.cls()
-        plugin.options, plugin.seed, plugin.device, plugin.body = built, seed, device, body
+        plugin.options, plugin.seed, plugin.device = built, seed, device
+        if stage == "lifter":
+            plugin.body = body
         return plugin
 
 
