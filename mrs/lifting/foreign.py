@@ -11,8 +11,7 @@ from mrs.body import Body
 from mrs.body.landmark_ik import STATURE_M
 from mrs.errors import InputError, UsageError
 from mrs.formats.lifts import REST_PELVIS_M, Lift
-from mrs.lifting.image import from_pixels
-from mrs.lifting.placing import betas_of_stature, filled, joint_confidence, lines, resected_root
+from mrs.lifting.placing import betas_of_stature, filled, from_pixels, joint_confidence, lines, resected_root
 from mrs.motion import Motion
 from mrs.tracks import Track
 

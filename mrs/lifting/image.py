@@ -19,7 +19,7 @@ from mrs.cameras import Camera
 from mrs.errors import InputError
 from mrs.lifting import checkpoint, crops
 from mrs.lifting.head import HeadDecoder
-from mrs.lifting.placing import betas_of_stature, filled, joint_confidence, lines, resected_root
+from mrs.lifting.placing import betas_of_stature, filled, from_pixels, joint_confidence, lines, resected_root
 from mrs.motion import BODY, Motion
 from mrs.tracks import Track
 
@@ -147,13 +147,6 @@ def weak_root(seen: Seen, cuts: crops.Crops, rows: np.ndarray, camera: Camera, p
     pixel = crops.mapped(back, at_crop[:, :, None])[:, :, 0].mean(1)
     per_metre = scale[..., 0].mean(1) * cuts.side_px[rows] / 2
     return from_pixels(pixel, per_metre, at_rows(camera.K, rows))
-
-
-def from_pixels(pixel: np.ndarray, per_metre: np.ndarray, K: np.ndarray) -> np.ndarray:
-    """Points (N, 3) in the camera's frame at pixels (N, 2), where a metre across shows as so many pixels (N,)."""
-    focal = K[..., [0, 1], [0, 1]]
-    depth = focal[..., 0] / per_metre
-    return np.concatenate([(pixel - K[..., :2, 2]) / focal, np.ones((len(pixel), 1))], 1) * depth[:, None]
 
 
 def to_ray(pixel: np.ndarray, K: np.ndarray) -> np.ndarray:

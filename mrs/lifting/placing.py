@@ -37,6 +37,13 @@ def resected_root(body: Body, track: Track, turned: np.ndarray, betas: np.ndarra
     return root
 
 
+def from_pixels(pixel: np.ndarray, per_metre: np.ndarray, K: np.ndarray) -> np.ndarray:
+    """Points (N, 3) in the camera's frame at pixels (N, 2), where a metre across shows as so many pixels (N,)."""
+    focal = K[..., [0, 1], [0, 1]]
+    depth = focal[..., 0] / per_metre
+    return np.concatenate([(pixel - K[..., :2, 2]) / focal, np.ones((len(pixel), 1))], 1) * depth[:, None]
+
+
 def joint_confidence(track: Track, seen: np.ndarray | None = None) -> np.ndarray:
     """Confidence (T, 24): that of the keypoint at each joint, or of what stands in for it; the torso's for the spine.
 

@@ -37,7 +37,7 @@ class _FileLifter:
     """Read bodies from a file, choose the track's person, and put it before the video's camera at the track's frames."""
 
     takes = "FILE"
-    needs = ("scipy", "torch")
+    needs = ("scipy",)
     progress = body = None
     Options = _Options
 
@@ -121,7 +121,7 @@ class AmassFile:
 
     name = "amass:"
     takes = "FILE"
-    needs = ("scipy", "torch")
+    needs = ("scipy",)
     progress = body = None
 
     class Options:

@@ -11,10 +11,12 @@ from mrs.body import load_body
 from mrs.motion import Motion
 from mrs.skeletons import BODY_25
 from mrs.tracks import Tracks
+from tests import pose_nets
 from tests.body import model_files
 from tests.command import here, real
 from tests.formats.lifts import files
 from tests.lifting import checkpoints
+from tests.mmpose_models import SAMPLE
 from tests.videos import make_video
 from tests.walker import filmed, walker
 
@@ -161,3 +163,15 @@ def test_auto_takes_smplify_for_2d_alone(walk, tmp_path, capsys):
     assert ended.code == 0 and report["stages"]["lifter"]["name"] == "smplify"
     assert any("makes bodies from 2D alone" in line for line in report["warnings"])
     assert pose_mm(Motion.load(tmp_path / "o/persons/01/motion.npz"), truth) < 120
+
+
+def test_auto_takes_smplify_for_rtmpose(tmp_path, capsys):
+    """A network that sees 17 points in 2D, on pictures: from the clip to BVH without a lifter named."""
+    net = pose_nets.write(tmp_path / "net.onnx", "standing")
+    ended = here(capsys, "run", SAMPLE, "-o", tmp_path / "o", "--detector", "rtmpose", "--set", f"detector.model={net}", "--end", "0.35", *QUICK,
+                 "--person", "largest", "--no-overlay", "--quiet", "--json", "--set", "tracker.min_seen_s=0.2")
+    assert ended.code == 0, ended.err
+    report = json.loads(ended.out)
+    assert report["stages"]["lifter"]["name"] == "smplify" and (tmp_path / "o/persons" / "01" / "motion.bvh").is_file()
+    upright = rotations.quat_to_matrix(Motion.load(tmp_path / "o/persons/01/motion.npz").local_quat_wxyz[:, 0])[:, 1, 1]
+    assert upright.min() > 0.8

@@ -202,3 +202,19 @@ def test_every_program_lists_its_options():
     for name in ("hmmr:", "vibe:", "wham:", "gvhmr:", "phalp:", "4dhumans:", "tram:"):
         listed = {info.name for info in options.describe(registry.get("lifter", name).cls)}
         assert {"source", "person", "first_frame", "fps", "root", "focal_px", "stature_m"} <= listed
+
+
+def test_a_camera_that_turns_has_its_own_pose_in_every_frame(tmp_path):
+    """The file's bodies are before the camera of their frame; the world's path comes back through the run's poses of it."""
+    def turning(camera):
+        turn = rotations.axis_angle_to_matrix(np.stack([0 * TIMES_S, 0.2 * TIMES_S, 0 * TIMES_S], -1))
+        return replace(camera, R=turn @ camera.R, t=(turn @ camera.t))
+
+    track, truth = filmed(walker(TIMES_S)[0], keypoints=COCO_17, moving=turning)
+    for name, root in (("gvhmr", "file"), ("hmmr", "auto")):
+        motion, _ = lift(tmp_path, name, (track, truth), root=root, stature_m=STATURE_M)
+        assert np.linalg.norm(to_world(motion).root_pos_m - truth.root_pos_m, axis=-1).max() < 0.01
+        assert np.degrees(rotations.geodesic_angle(to_world(motion).local_quat_wxyz, truth.local_quat_wxyz))[:, :22].max() < 0.01
+    files.amass(tmp_path / "a.npz", truth, 30.0)
+    with pytest.raises(UsageError, match="--camera static"):
+        plugins.load().make("lifter", "amass:", {"source": str(tmp_path / "a.npz")}).lift(Film(truth.camera), track)
