@@ -7,6 +7,7 @@ how much each joint is to be trusted. What the head decodes is handed to the ref
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -95,16 +96,17 @@ class ImageLifter:
         wanted = {int(track.frame_ids[row]): place for place, row in enumerate(rows)}
         first = int(np.searchsorted(video.frame_ids, track.frame_ids[rows[0]]))
         pending, out, done = [], [], 0
-        for frame in video.frames(first):
-            if frame.id in wanted:
-                pending.append([crops.cut(frame.rgb, affine) for affine in maps[rows[wanted[frame.id]]]])
-                done += 1
-                if len(pending) * len(turned_rad) >= self.options.batch or done == len(rows):
-                    out.append(self._answers(np.array(pending)))
-                    pending = []
-                    progress(int(rows[done - 1]) + 1, len(track))
-            if done == len(rows):
-                break
+        with closing(video.frames(first)) as frames:
+            for frame in frames:
+                if frame.id in wanted:
+                    pending.append([crops.cut(frame.rgb, affine) for affine in maps[rows[wanted[frame.id]]]])
+                    done += 1
+                    if len(pending) * len(turned_rad) >= self.options.batch or done == len(rows):
+                        out.append(self._answers(np.array(pending)))
+                        pending = []
+                        progress(int(rows[done - 1]) + 1, len(track))
+                if done == len(rows):
+                    break
         if pending or done < len(rows):
             raise InputError(f"Expected pictures of all {len(rows)} frames in which person {track.person} is seen, but {len(rows) - done} "
                              "can't be decoded.")
