@@ -44,6 +44,7 @@ BUILTINS = (
     "mrs_plugins.importers.bvh",
     "mrs_plugins.converters.mmpose_onnx",
     "mrs_plugins.importers.amass",
+    "mrs_plugins.importers.gvhmr",
 )
 
 

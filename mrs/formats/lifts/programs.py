@@ -14,6 +14,7 @@ from mrs.formats import restricted
 from mrs.formats.lifts import Lift, camera_of, matrices, numbers, people_of, ten
 
 PHALP_FOCAL, PHALP_SIDE = 5000.0, 256.0
+GVHMR_PARTS = ("global_orient", "body_pose", "betas", "transl")
 
 
 def _refusing(read: Callable) -> Callable:
@@ -25,7 +26,7 @@ def _refusing(read: Callable) -> Callable:
             with np.errstate(all="ignore"):
                 return read(path, size_px)
         except (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError) as error:
-            raise InputError(f"Expected a result of {read.__name__.removeprefix('read_').upper()} in {path}, but its arrays do not fit: "
+            raise InputError(f"Expected a result of {read.__name__.split('_')[1].upper()} in {path}, but its arrays do not fit: "
                              f"{reason(error)}.") from None
 
     return reading
@@ -85,10 +86,9 @@ def read_gvhmr(path: Path, size_px: tuple[int, int]) -> list[Lift]:
     One person, every frame of the video; smpl_params_global, Y up, says how the camera is tilted.
     """
     held = restricted.read(path, "GVHMR's hmr4d_results.pt")
-    parts = ("global_orient", "body_pose", "betas", "transl")
     inside = held.get("smpl_params_incam") if isinstance(held, dict) else None
-    if not isinstance(inside, dict) or any(inside.get(name) is None for name in parts):
-        raise InputError(f"Expected smpl_params_incam with {', '.join(parts)} of GVHMR in {path}, but it is not there.")
+    if not isinstance(inside, dict) or any(inside.get(name) is None for name in GVHMR_PARTS):
+        raise InputError(f"Expected smpl_params_incam with {', '.join(GVHMR_PARTS)} of GVHMR in {path}, but it is not there.")
     turned = _posed(inside, path)
     count = len(turned)
     K = _diagonal(size_px, count)
@@ -101,6 +101,19 @@ def read_gvhmr(path: Path, size_px: tuple[int, int]) -> list[Lift]:
         to_up = matrices(numbers(outside["global_orient"], (0, 3), "global_orient", path))[:, 0] @ np.swapaxes(turned[:, 0], -1, -2)
     lift = Lift("0", np.arange(count), turned, ten(inside["betas"], count), "SMPL-X", numbers(inside["transl"], (0, 3), "transl", path), K,
                 every=True, to_up=to_up)
+    return [lift.checked(str(path))]
+
+
+@_refusing
+def read_gvhmr_world(path: Path, size_px: tuple[int, int]) -> list[Lift]:
+    """GVHMR's hmr4d_results.pt in its own world, Y up: root rotations and `trans_m` of smpl_params_global; no camera."""
+    held = restricted.read(path, "GVHMR's hmr4d_results.pt")
+    outside = held.get("smpl_params_global") if isinstance(held, dict) else None
+    if not isinstance(outside, dict) or any(outside.get(name) is None for name in GVHMR_PARTS):
+        raise InputError(f"Expected smpl_params_global with {', '.join(GVHMR_PARTS)} of GVHMR in {path}, but it is not there.")
+    turned = _posed(outside, path)
+    lift = Lift("0", np.arange(len(turned)), turned, ten(outside["betas"], len(turned)), "SMPL-X", numbers(outside["transl"], (0, 3), "transl", path),
+                every=True)
     return [lift.checked(str(path))]
 
 
