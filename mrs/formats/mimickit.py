@@ -11,7 +11,8 @@ import numpy as np
 
 from mrs import rotations
 from mrs.errors import InputError
-from mrs.formats.humanoid import BY_NAME, RAISE, WIDTH, Z_UP, local_rotations
+from mrs.formats.humanoid import BY_NAME, COLUMNS, RAISE, WIDTH, Z_UP, local_rotations
+from mrs.formats.smpl_skeleton import SmplMotion, bodies_in_sim, local_in_sim
 
 HUMANOID_ORDER = ("chest", "neck", "right_shoulder", "right_elbow", "left_shoulder", "left_elbow", "right_hip", "right_knee",
                   "right_ankle", "left_hip", "left_knee", "left_ankle")
@@ -30,10 +31,9 @@ def humanoid_frames(poses: np.ndarray) -> np.ndarray:
         raise InputError(f"Expected poses of {WIDTH} numbers, but got {poses.shape[1]}.")
     local = local_rotations(poses)
     columns = [poses[:, :3] @ Z_UP.T, _vector(local["root"])]
-    at = {"right_knee": 20, "right_elbow": 29, "left_knee": 34, "left_elbow": 43}
     for name in HUMANOID_ORDER:
         if BY_NAME[name].joint == "hinge":
-            columns.append(poses[:, at[name] - 1, None] * (1 if name == "right_elbow" else -1))
+            columns.append(poses[:, COLUMNS[name]] * (1 if name == "right_elbow" else -1))
         else:
             side, _, part = name.partition("_")
             columns.append(_vector(local[name] @ RAISE[side] if part == "shoulder" else local[name]))
@@ -50,3 +50,10 @@ def document(frames: np.ndarray, fps: float, loop: str) -> dict:
     if not np.isfinite(frames).all():
         raise InputError("Expected finite numbers to write for MimicKit, but got NaN or infinity.")
     return {"loop_mode": LOOP_MODES[loop], "fps": float(fps), "frames": frames.tolist()}
+
+
+def smpl_frames(smpl: SmplMotion) -> np.ndarray:
+    """Frames (T, 75) of MimicKit's SMPL character: root position and rotation vector, 23 balls in the order of its XML."""
+    placed, turned = bodies_in_sim(smpl)
+    vectors = rotations.quat_to_axis_angle(local_in_sim(turned))
+    return np.concatenate([placed[:, 0], vectors.reshape(len(placed), -1)], 1)
