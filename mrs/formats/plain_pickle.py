@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 PLAIN = (OrderedDict, bytearray)
-NAMES = ("numpy.ndarray", "numpy.full", "torch.from_numpy", "None.from_numpy", "builtins.bytearray", "collections.OrderedDict")
+NAMES = ("numpy.ndarray", "numpy.full", "builtins.bytearray", "collections.OrderedDict")
 
 
 class _Plain(pickle.Pickler):
@@ -29,7 +29,10 @@ class _Plain(pickle.Pickler):
             import torch
 
             return torch.from_numpy, (obj.detach().cpu().numpy(),)
-        if isinstance(obj, PLAIN) or f"{getattr(obj, '__module__', None)}.{getattr(obj, '__name__', None)}" in NAMES:
+        named = f"{getattr(obj, '__module__', None)}.{getattr(obj, '__name__', None)}"
+        if named == "torch.from_numpy":
+            return "from_numpy"
+        if isinstance(obj, PLAIN) or named in NAMES:
             return NotImplemented
         raise TypeError(f"expected plain types alone, but got {type(obj).__name__}")
 
