@@ -127,19 +127,30 @@ def _linearise(root_turn, bones, turns, angles) -> tuple[np.ndarray, np.ndarray]
         a, b = g1.LINKS.index(start), g1.LINKS.index(end)
         bone = placed[:, b] - placed[:, a]
         length = np.linalg.norm(bone, axis=-1)[:, None]
-        change = (np.cross(axes, placed[:, b, None] - hinges) * moved[b][:, None]
-                  - np.cross(axes, placed[:, a, None] - hinges) * moved[a][:, None])
         residuals.append(weight * (bone / length - bones[:, place]))
-        rows.append(weight * np.swapaxes(change, 1, 2) / length[..., None])
+        # A joint that moves both ends turns the bone as a whole; one that moves the far end alone swings that end about itself.
+        both, far = np.flatnonzero(moved[a]), np.flatnonzero(moved[b] & ~moved[a])
+        rows.append(_columns(angles.shape, weight / length[..., None], {
+            tuple(both): np.cross(axes[:, both], bone[:, None]),
+            tuple(far): np.cross(axes[:, far], placed[:, b, None] - hinges[:, far])}))
     place = 0
     for _, name, weight, columns in _TURNS:
         link = g1.LINKS.index(name)
+        chain = np.flatnonzero(moved[link])
         for column in columns:
             axis = turned[:, link, :, column]
             residuals.append(weight * (axis - turns[:, place]))
-            rows.append(weight * np.swapaxes(np.cross(axes, axis[:, None]) * moved[link][:, None], 1, 2))
+            rows.append(_columns(angles.shape, weight, {tuple(chain): np.cross(axes[:, chain], axis[:, None])}))
             place += 1
     return np.concatenate(residuals, 1), np.concatenate(rows, 1)
+
+
+def _columns(shape: tuple[int, int], weight, parts: dict[tuple[int, ...], np.ndarray]) -> np.ndarray:
+    """Rows (T, 3, 29) of the derivative from those of some joints (T, n, 3); zero for the rest."""
+    rows = np.zeros((shape[0], 3, shape[1]))
+    for joints, change in parts.items():
+        rows[:, :, list(joints)] = np.swapaxes(change, 1, 2) * weight
+    return rows
 
 
 def _soles(placed: np.ndarray, turned: np.ndarray) -> np.ndarray:
