@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from mrs import rotations
-from mrs.errors import InputError
 from mrs.motion import Motion
 from mrs.skeletons import SMPL_24
 
@@ -39,6 +38,11 @@ def came_from(motion: Motion, *importers: str) -> bool:
     return any(step.get("stage") == "importer" and step.get("plugin") in importers for step in motion.history)
 
 
+def asked_for(motion: Motion, name: str):
+    """What `mrs export` was told of a preparation, "heading" or "ground"; None where it was told nothing."""
+    return next((step[name] for step in reversed(motion.history) if step.get("stage") == "export" and step.get(name)), None)
+
+
 def loop_of(motion: Motion) -> str:
     """How the motion is meant to go on at its end: "wrap" or "clamp" (unless `mrs export --loop wrap` made it a cycle)."""
     return next((step["loop"] for step in reversed(motion.history) if step.get("loop")), "clamp")
@@ -58,14 +62,3 @@ def floor_lift(lowest_m: np.ndarray, times_s: np.ndarray) -> np.ndarray:
     width = 2 * max(1, int(round(REACH_S / step_s))) + 1
     envelope = ndimage.maximum_filter1d(need, width, mode="nearest")
     return np.maximum(ndimage.uniform_filter1d(envelope, width, mode="nearest"), need)
-
-
-def even_rate(motion: Motion, what: str) -> float:
-    """Frame rate in Hz of a motion for a format that has one rate; refuses one frame and uneven times."""
-    steps = np.diff(motion.times_s)
-    if len(motion) < 2:
-        raise InputError(f"Expected at least 2 frames for {what}, but got {len(motion)}.")
-    if np.abs(steps - steps.mean()).max() > max(0.01 * steps.mean(), 0.0011):
-        raise InputError(f"Expected even frame times for {what}, but they vary from {steps.min() * 1e3:.2f} to "
-                         f"{steps.max() * 1e3:.2f} ms. Type --fps {motion.fps:.4g} to resample.")
-    return motion.fps
