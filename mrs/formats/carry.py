@@ -59,6 +59,6 @@ def floor_lift(lowest_m: np.ndarray, times_s: np.ndarray) -> np.ndarray:
     if len(need) < 2 or need.max() <= 0:
         return need
     step_s = (times_s[-1] - times_s[0]) / (len(times_s) - 1)
-    width = 2 * max(1, int(round(REACH_S / step_s))) + 1
+    width = 2 * max(1, round(REACH_S / step_s)) + 1
     envelope = ndimage.maximum_filter1d(need, width, mode="nearest")
     return np.maximum(ndimage.uniform_filter1d(envelope, width, mode="nearest"), need)

@@ -34,12 +34,13 @@ def evenly(motion: Motion, what: str) -> tuple[Motion, float, tuple[str, ...]]:
     Even are also times that a container has rounded to milliseconds.
     """
     steps, fps = np.diff(motion.times_s), motion.fps
+    fps = float(round(fps)) if abs(fps - round(fps)) < 1e-6 else fps
     even = np.linspace(motion.times_s[0], motion.times_s[-1], len(motion))
     if np.abs(steps - steps.mean()).max() <= UNEVEN * steps.mean() or np.abs(motion.times_s - even).max() <= ROUNDING_S:
         return motion, fps, ()
-    return resampled(motion, fps), fps, (
-        f"Frame intervals vary from {steps.min() * 1e3:.2f} to {steps.max() * 1e3:.2f} ms; {what} has one frame rate, so the motion was "
-        f"resampled to its mean rate of {fps:.4f} Hz.",)
+    note = (f"Frame intervals vary from {steps.min() * 1e3:.2f} to {steps.max() * 1e3:.2f} ms; {what} has one frame rate, so the "
+            f"motion was resampled to its mean rate of {fps:.4f} Hz.")
+    return resampled(motion, fps), fps, (note,)
 
 
 def resolve(choice: str, motion: Motion, importers: tuple[str, ...], *, same, otherwise):

@@ -27,7 +27,7 @@ def document(smpl: SmplMotion, fps: float, name: str) -> dict:
     return {name: {
         "pose_quat_global": xyzw(rotations.align_hemispheres(rotations.matrix_to_quat(turned))), "pose_quat": xyzw(local_in_sim(turned)),
         "trans_orig": root - REST_PELVIS_M["smpl"], "root_trans_offset": torch.from_numpy(np.ascontiguousarray(root)),
-        "beta": np.zeros(16), "gender": "neutral", "pose_aa": pose_aa, "fps": fps if fps != round(fps) else int(round(fps))}}
+        "beta": np.zeros(16), "gender": "neutral", "pose_aa": pose_aa, "fps": fps if fps != round(fps) else round(fps)}}
 
 
 def xyzw(quat_wxyz: np.ndarray) -> np.ndarray:

@@ -29,7 +29,7 @@ def mjlab_arrays(robot: RobotMotion, fps: float) -> dict[str, np.ndarray]:
     values = {"joint_pos": robot.angles, "joint_vel": central_differences(robot.angles, fps), "body_pos_w": placed,
               "body_quat_w": turned, "body_lin_vel_w": central_differences(placed, fps),
               "body_ang_vel_w": central_angular_velocity(turned, fps)}
-    return {"fps": np.array([fps if fps != round(fps) else int(round(fps))])} | {k: v.astype(np.float32) for k, v in values.items()}
+    return {"fps": np.array([fps if fps != round(fps) else round(fps)])} | {k: v.astype(np.float32) for k, v in values.items()}
 
 
 def loco_mujoco_arrays(robot: RobotMotion, fps: float, root_joint: str = "root") -> dict[str, np.ndarray]:

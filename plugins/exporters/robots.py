@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import mrs
 
-
 _GROUND = "Raise frames in which a link would be below the floor."
 
 
