@@ -145,18 +145,50 @@ def amass(path, offsets, parents, rest_pelvis):
     return data, np.array(out)
 
 
+def bvh_text(path):
+    """(names, parents, offsets, channels, frame time, values) of a BVH file, by its grammar."""
+    head, _, tail = Path(path).read_text().partition("MOTION")
+    words, names, parents, offsets, channels, chain, at = head.split(), [], [], [], [], [], 1
+    while at < len(words):
+        word = words[at]
+        if word in ("ROOT", "JOINT"):
+            names.append(words[at + 1])
+            parents.append(chain[-1] if chain else -1)
+            chain.append(len(names) - 1)
+            at += 3
+        elif word == "End":
+            at += 8
+        elif word == "OFFSET":
+            offsets.append([float(v) for v in words[at + 1 : at + 4]])
+            at += 4
+        elif word == "CHANNELS":
+            count = int(words[at + 1])
+            channels.append(words[at + 2 : at + 2 + count])
+            at += 2 + count
+        else:
+            assert word == "}", word
+            chain.pop()
+            at += 1
+    lines = tail.strip().split("\n")
+    return names, parents, np.array(offsets), channels, float(lines[1].split()[-1]), np.array([[float(v) for v in line.split()] for line in lines[2:]])
+
+
 def gmr_bvh(path):
     """GMR's load_bvh_file on LAFAN1: {bone: (position (T, 3), matrix (T, 3, 3))} in metres, Z up."""
-    import bvhio
-
+    names, parents, offsets, channels, _, values = bvh_text(path)
     turn = np.array([[1, 0, 0], [0, 0, -1], [0, 1, 0]])
-    frames = bvhio.readAsBvh(str(path)).FrameCount
-    root = bvhio.readAsHierarchy(str(path))
-    out = {joint.Name: ([], []) for joint, _, _ in root.layout()}
-    for frame in range(frames):
-        root.loadPose(frame)
-        for joint, _, _ in root.layout():
-            out[joint.Name][0].append(turn @ np.array(joint.PositionWorld) / 100)
-            q = joint.RotationWorld
-            out[joint.Name][1].append(turn @ matrix(q.w, q.x, q.y, q.z))
+    out = {name: ([], []) for name in names}
+    for row in values:
+        at, placed, turned = 0, [], []
+        for joint, parent in enumerate(parents):
+            numbers, at = row[at : at + len(channels[joint])], at + len(channels[joint])
+            own = np.eye(3)
+            for channel, value in zip(channels[joint], numbers):
+                if channel.endswith("rotation"):
+                    own = own @ hinge(np.eye(3)["XYZ".index(channel[0])], np.radians(value))
+            turned.append(own if parent < 0 else turned[parent] @ own)
+            placed.append(numbers[:3] if parent < 0 else placed[parent] + turned[parent] @ offsets[joint])
+        for joint, name in enumerate(names):
+            out[name][0].append(turn @ placed[joint] / 100)
+            out[name][1].append(turn @ turned[joint])
     return {name: (np.array(p), np.array(r)) for name, (p, r) in out.items()}

@@ -233,15 +233,29 @@ def test_mujoco_puts_mimickits_character_where_deepmimic_has_it(tmp_path):
         np.testing.assert_allclose(data.site("left_wrist").xpos, joints["left_wrist"][row] @ [[1, 0, 0], [0, 0, 1], [0, -1, 0]], atol=1e-5)
 
 
-def test_pybullets_deepmimic_reads_the_file(tmp_path):
-    """pybullet's own DeepMimic loader takes the file: frames, cycle time, key durations."""
-    pytest.importorskip("pybullet_envs")
-    from pybullet_envs.deep_mimic.env.motion_capture_data import MotionCaptureData
-
-    write(known_pose(), tmp_path / "a.txt", "deepmimic")
-    loaded = MotionCaptureData()
-    loaded.Load(str(tmp_path / "a.txt"))
-    assert loaded.NumFrames() == FRAMES and loaded.KeyFrameDuraction() == pytest.approx(1 / FPS)
+def test_bullets_humanoid_takes_the_file(tmp_path):
+    """DeepMimic's humanoid as Bullet ships it, posed by the file's numbers, has its links where our loader has them."""
+    pybullet = pytest.importorskip("pybullet")
+    data = pytest.importorskip("pybullet_data")
+    write(wandering(12), tmp_path / "a.txt", "deepmimic")
+    _, _, joints, frames = consumers.deepmimic(tmp_path / "a.txt")
+    client = pybullet.connect(pybullet.DIRECT)
+    try:
+        body = pybullet.loadURDF(f"{data.getDataPath()}/humanoid/humanoid.urdf", globalScaling=0.25, physicsClientId=client)
+        rows = {pybullet.getJointInfo(body, j)[12].decode(): j for j in range(pybullet.getNumJoints(body))}
+        for row, f in enumerate(frames):
+            pybullet.resetBasePositionAndOrientation(body, f[1:4], [*f[5:8], f[4]])
+            for name, columns in humanoid.COLUMNS.items():
+                values = f[1:][columns]
+                if len(values) == 1:
+                    pybullet.resetJointStateMultiDof(body, rows[name], values)
+                elif name != "root":
+                    pybullet.resetJointStateMultiDof(body, rows[name], [*values[1:], values[0]])
+            for name in ("neck", "left_ankle", "right_knee", "right_wrist", "left_wrist"):
+                place = pybullet.getLinkState(body, rows[name], computeForwardKinematics=True)[4]
+                np.testing.assert_allclose(place, joints[name][row], atol=2e-4)
+    finally:
+        pybullet.disconnect(client)
 
 
 @pytest.mark.parametrize("name", ["mimickit", "ase", "deepmimic"])
