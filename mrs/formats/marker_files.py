@@ -40,7 +40,7 @@ def trc_text(motion: Motion, keypoints: Keypoints, fps: float, name: str, *, uni
 
 
 def save_c3d(path, motion: Motion, keypoints: Keypoints, fps: float) -> None:
-    """Write C3D with ezc3d: millimetres, Z up, X ahead of a person who faces our +Z is left as -Y; residual -1 where unseen."""
+    """Write C3D with ezc3d: millimetres, Z up; our (x, y, z) is (x, -z, y), so that whoever faces our +Z faces -Y."""
     import ezc3d
 
     names, placed = points(motion, keypoints)
