@@ -48,17 +48,25 @@ def loop_of(motion: Motion) -> str:
     return next((step["loop"] for step in reversed(motion.history) if step.get("loop")), "clamp")
 
 
-def floor_lift(lowest_m: np.ndarray, times_s: np.ndarray) -> np.ndarray:
+def floor_lift(lowest_m: np.ndarray, times_s: np.ndarray, *, cyclic: bool = False) -> np.ndarray:
     """Smallest smooth lift (T,) in metres after which nothing of `lowest_m` (T,) is below 0; zero far from where it is needed.
 
-    The largest need within REACH_S, averaged over as long: never less than the need itself.
+    The largest need within REACH_S, averaged over as long: never less than the need itself. Of a `cyclic` motion, whose last frame
+    is its first, both ends are lifted alike, or it would sink or rise at every wrap.
     """
     from scipy import ndimage
 
     need = np.maximum(0.0, -np.asarray(lowest_m, float))
-    if len(need) < 2 or need.max() <= 0:
+    if len(need) < 3 or need.max() <= 0:
         return need
     step_s = (times_s[-1] - times_s[0]) / (len(times_s) - 1)
     width = 2 * max(1, round(REACH_S / step_s)) + 1
-    envelope = ndimage.maximum_filter1d(need, width, mode="nearest")
-    return np.maximum(ndimage.uniform_filter1d(envelope, width, mode="nearest"), need)
+    if cyclic:
+        need[0] = max(need[0], need[-1])
+        need, mode = need[:-1], "wrap"
+    else:
+        mode = "nearest"
+    width = min(width, 2 * len(need) - 1)
+    envelope = ndimage.maximum_filter1d(need, width, mode=mode)
+    lift = np.maximum(ndimage.uniform_filter1d(envelope, width, mode=mode), need)
+    return np.r_[lift, lift[0]] if cyclic else lift

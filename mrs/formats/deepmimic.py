@@ -16,6 +16,7 @@ from mrs import rotations
 from mrs.body import load_body
 from mrs.errors import InputError
 from mrs.formats import humanoid_pose
+from mrs.formats.carry import loop_of
 from mrs.formats.humanoid import FROM_SMPL as BODY_AXES
 from mrs.formats.humanoid import LEG_M
 from mrs.motion import Motion
@@ -33,7 +34,7 @@ def frames_of(motion: Motion, *, limbs: str = "directions", forward: str = "x", 
     if forward == "x":
         poses = humanoid_pose.turned(poses, BODY_AXES)
     if ground:
-        poses, most_m = humanoid_pose.above_floor(poses, motion.times_s)
+        poses, most_m = humanoid_pose.above_floor(poses, motion.times_s, cyclic=loop_of(motion) == "wrap")
         notes = (f"Raised by up to {most_m * 100:.1f} cm where a link was below the floor.",) if most_m > 0.005 else ()
     return np.column_stack([np.r_[np.diff(motion.times_s), 0.0], poses]), notes
 

@@ -13,7 +13,7 @@ import numpy as np
 from mrs import rotations
 from mrs.body import load_body
 from mrs.formats import g1
-from mrs.formats.carry import TO_SIM, floor_lift, leg_m
+from mrs.formats.carry import TO_SIM, floor_lift, leg_m, loop_of
 from mrs.motion import Motion
 from mrs.skeletons import SMPL_24
 from mrs.world.ground import sole_points
@@ -64,7 +64,8 @@ def to_g1(motion: Motion, *, ground: bool = True) -> RobotMotion:
     soles = sole_points(motion)[..., 1].min(1)
     root[:, 2] += np.percentile(soles, FLOOR_PERCENTILE) * scale - np.percentile(lowest, FLOOR_PERCENTILE)
     if ground:
-        root[:, 2] += floor_lift(root[:, 2] + np.minimum(_soles(placed, turned), placed[..., 2].min(1) - 0.03), motion.times_s)
+        root[:, 2] += floor_lift(root[:, 2] + np.minimum(_soles(placed, turned), placed[..., 2].min(1) - 0.03), motion.times_s,
+                                  cyclic=loop_of(motion) == "wrap")
     feet = np.stack([motion.contacts[:, :2].max(1), motion.contacts[:, 2:].max(1)], -1)
     return RobotMotion(motion.times_s, root, rotations.align_hemispheres(rotations.matrix_to_quat(world[:, 0])), angles, feet,
                        _error_deg(placed, bones))

@@ -44,9 +44,9 @@ def to_poses(motion: Motion, *, limbs: str = "directions") -> np.ndarray:
     return poses
 
 
-def above_floor(poses: np.ndarray, times_s: np.ndarray) -> tuple[np.ndarray, float]:
+def above_floor(poses: np.ndarray, times_s: np.ndarray, *, cyclic: bool = False) -> tuple[np.ndarray, float]:
     """Raise frames in which a link is below y = 0, smoothly over time; return poses and the most that one was raised by, metres."""
-    lift = floor_lift(humanoid.lowest_m(poses), times_s)
+    lift = floor_lift(humanoid.lowest_m(poses), times_s, cyclic=cyclic)
     raised = poses.copy()
     raised[:, 1] += lift
     return raised, float(lift.max(initial=0))

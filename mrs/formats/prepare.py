@@ -39,7 +39,7 @@ def prepare(motion: Motion, *, fps: float | None = None, loop: str | None = None
     if heading == "zero":
         motion = facing_forward(motion)
     if ground:
-        motion, most_m = above_floor(motion)
+        motion, most_m = above_floor(motion, cyclic=loop == "wrap")
         if most_m > 0.005:
             notes.append(f"Raised by up to {most_m * 100:.1f} cm where the body was below the floor.")
     asked = {name: value for name, value in (("fps", fps), ("loop", loop), ("ground", ground), ("heading", heading), ("trim", trim)) if value}
@@ -100,9 +100,9 @@ def _heights(motion: Motion) -> Iterator[np.ndarray]:
         yield body.vertices(motion, slice(first, first + VERTEX_FRAMES))[..., 1]
 
 
-def above_floor(motion: Motion) -> tuple[Motion, float]:
+def above_floor(motion: Motion, *, cyclic: bool = False) -> tuple[Motion, float]:
     """Raise frames in which the body is below y = 0, smoothly over time; return the most that one was raised by, metres."""
-    lift = floor_lift(lowest_m(motion), motion.times_s)
+    lift = floor_lift(lowest_m(motion), motion.times_s, cyclic=cyclic)
     shift = np.stack([np.zeros_like(lift), lift, np.zeros_like(lift)], -1)
     raised = replace(motion, root_pos_m=motion.root_pos_m + shift, joints_m=motion.joints_m + shift[:, None])
     return raised, float(lift.max(initial=0))

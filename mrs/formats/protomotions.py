@@ -24,7 +24,7 @@ def document(smpl: SmplMotion, fps: float) -> dict:
     import torch
 
     placed, turned = bodies_in_sim(smpl)
-    placed = placed + floor_lift(placed[..., 2].min(1) - LOWEST_M, smpl.times_s)[:, None, None] * np.array([0.0, 0, 1])
+    placed = placed + floor_lift(placed[..., 2].min(1) - LOWEST_M, smpl.times_s, cyclic=smpl.cyclic)[:, None, None] * np.array([0.0, 0, 1])
     world, local = rotations.align_hemispheres(rotations.matrix_to_quat(turned)), local_in_sim(turned)
     velocity = forward_differences(placed, fps)
     contacts = (np.linalg.norm(velocity, axis=-1) < CONTACT_M_S) & (placed[..., 2] < CONTACT_M)

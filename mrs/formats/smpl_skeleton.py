@@ -12,7 +12,7 @@ import numpy as np
 
 from mrs import rotations
 from mrs.body import load_body
-from mrs.formats.carry import TO_SIM, floor_lift, leg_m, point_limbs
+from mrs.formats.carry import TO_SIM, floor_lift, leg_m, loop_of, point_limbs
 from mrs.motion import Motion
 from mrs.skeletons import SMPL_24, SMPL_PARENTS
 from mrs.world.ground import sole_points
@@ -51,13 +51,14 @@ _RADII_M = {"Pelvis": 0.09, "Hip": 0.055, "Knee": 0.05, "Torso": 0.07, "Spine": 
 class SmplMotion:
     """A motion of SMPL's mean skeleton in our world (Y up) and SMPL's order.
 
-    root_pos_m (T, 3) pelvis; world (T, 24, 3, 3) global matrices; local_quat_wxyz (T, 24, 4).
+    root_pos_m (T, 3) pelvis; world (T, 24, 3, 3) global matrices; local_quat_wxyz (T, 24, 4); cyclic where the last frame is the first.
     """
 
     times_s: np.ndarray
     root_pos_m: np.ndarray
     world: np.ndarray
     local_quat_wxyz: np.ndarray
+    cyclic: bool = False
 
 
 def rest_joints() -> np.ndarray:
@@ -86,9 +87,10 @@ def to_smpl(motion: Motion, *, limbs: str = "directions", ground: bool = False) 
         root = motion.joints_m[:, hips].mean(1) * scale - world[:, 0] @ theirs[hips].mean(0)
         soles = np.percentile(sole_points(motion)[..., 1].min(1), FLOOR_PERCENTILE) * scale
         root = root + [0, soles - np.percentile(lowest_m(root, world, feet=True), FLOOR_PERCENTILE), 0]
+    cyclic = loop_of(motion) == "wrap"
     if ground:
-        root = root + floor_lift(lowest_m(root, world), motion.times_s)[:, None] * [0, 1, 0]
-    return SmplMotion(motion.times_s, root, world, body.local_quats(world))
+        root = root + floor_lift(lowest_m(root, world), motion.times_s, cyclic=cyclic)[:, None] * [0, 1, 0]
+    return SmplMotion(motion.times_s, root, world, body.local_quats(world), cyclic)
 
 
 def bodies_in_sim(smpl: SmplMotion) -> tuple[np.ndarray, np.ndarray]:

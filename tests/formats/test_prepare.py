@@ -118,3 +118,12 @@ def test_everything_together_leaves_its_mark():
     assert out.fps == pytest.approx(50) and heading_rad(out) == pytest.approx(0, abs=1e-9) and any("Cut to" in n for n in notes)
     same, notes = prepare.prepare(motion)
     assert same is motion and notes == ()
+
+
+def test_a_cycle_is_lifted_alike_at_both_ends():
+    """A dip near the end of a cycle lifts its start too, so that the height is the same where it wraps."""
+    times = np.arange(61) / 30
+    lowest = np.where(np.arange(61) == 58, -0.1, 0.2)
+    lift = floor_lift(lowest, times, cyclic=True)
+    assert lift[0] == lift[-1] > 0 and (lowest + lift > -1e-12).all() and lift[20:40].max() == 0
+    assert floor_lift(lowest, times)[0] == 0
