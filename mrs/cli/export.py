@@ -108,13 +108,16 @@ def _tracks(run: Path, exporter, out: Path | None, person: str, overwrite: bool)
 
 def _motions(run: Path, exporters, out: Path | None, person: str, overwrite: bool, registry, preparation: dict):
     """Write one file a person and format; `out` names the file of one, or the folder for several."""
+    from mrs.errors import UsageError
     from mrs.formats.prepare import prepare
     from mrs.reading import read_motion
 
     files = _motion_files(run, person)
     jobs = [(path, exporter, _target(path, number, exporter, out, len(exporters) > 1, len(files) * len(exporters) > 1))
             for number, path in files for exporter in exporters]
-    for _, _, target in jobs:
+    for path, _, target in jobs:
+        if target.resolve() == path.resolve():
+            raise UsageError(f"Expected an output path other than the input, but got {target} for both. Type another -o.")
         refuse_existing(target, overwrite)
     written, read = [], {}
     for path, exporter, target in jobs:

@@ -78,6 +78,14 @@ def test_a_target_that_exists_is_left_alone(motion_file, tmp_path, capsys):
     assert left(out) == ["motion_csv.csv", "motion_trc.trc"] and (out / "motion_trc.trc").read_text() != "precious"
 
 
+def test_the_input_is_never_replaced(motion_file, tmp_path, capsys):
+    """Not even with --force: a motion may be the only copy of hours of work."""
+    here(capsys, "export", motion_file, "--to", "bvh", "-o", tmp_path / "a.bvh")
+    before = (tmp_path / "a.bvh").read_bytes()
+    ended = here(capsys, "export", tmp_path / "a.bvh", "--to", "bvh", "-o", tmp_path / "a.bvh", "--force", "--set", "unit=m")
+    assert ended.code == 2 and "other than the input" in ended.err and (tmp_path / "a.bvh").read_bytes() == before
+
+
 def test_preparation(tmp_path, capsys):
     """--fps, --loop wrap, --heading zero and --ground reach the file: rate, equal ends, wrap declared, facing +X at the origin."""
     walk(noise=0.01).save(tmp_path / "w.npz")
