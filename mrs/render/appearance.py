@@ -28,6 +28,7 @@ class Appearance:
     betas            (10,) the person's own shape
     background_rgb   (h, w, 3) uint8 without people, or None where there is none
     camera           the camera that saw the background, K for its size; None without one
+    place            x, ground and z in metres and heading in radians of where the person starts in the clip's world
     notes            what was filled in or could not be done, a line each
     clip             pictures and motion that it was gathered from, or None where they are gone; not saved
     """
@@ -38,6 +39,7 @@ class Appearance:
     background_rgb: np.ndarray | None = None
     camera: Camera | None = None
     body: str = BODY
+    place: np.ndarray = field(default_factory=lambda: np.zeros(4))
     notes: tuple[str, ...] = ()
     made_from: dict[str, Any] = field(default_factory=dict)
     clip: Clip | None = None
@@ -52,7 +54,7 @@ class Appearance:
 
     def save(self, path: Path | str) -> None:
         """Write ``appearance.npz``."""
-        arrays = {"colours_rgb": self.colours_rgb, "seen": self.seen, "betas": self.betas}
+        arrays = {"colours_rgb": self.colours_rgb, "seen": self.seen, "betas": self.betas, "place": self.place}
         if self.background_rgb is not None:
             arrays |= {"background_rgb": self.background_rgb}
         if self.camera is not None:
@@ -70,7 +72,7 @@ class Appearance:
                 camera = Camera(arrays["camera_K"], arrays["camera_R"], arrays["camera_t"],
                                 tuple(int(v) for v in arrays["camera_size_px"])).validate(str(path))
             read = cls(arrays["colours_rgb"], arrays["seen"], arrays["betas"], arrays.get("background_rgb"), camera, meta["body"],
-                       tuple(meta["notes"]), meta["made_from"], clip)
+                       arrays["place"], tuple(meta["notes"]), meta["made_from"], clip)
         except KeyError as error:
             raise InputError(f"Expected {path} to hold {error}, but it is missing.") from None
         return read.validate(str(path))
@@ -80,7 +82,7 @@ class Appearance:
         from mrs.body import load_body
 
         count = len(load_body(self.body).template_m)
-        for name, shape in (("colours_rgb", (count, 3)), ("seen", (count,)), ("betas", (10,))):
+        for name, shape in (("colours_rgb", (count, 3)), ("seen", (count,)), ("betas", (10,)), ("place", (4,))):
             if getattr(self, name).shape != shape:
                 raise InputError(f"Expected {name} in {where} to be {shape}, but got {getattr(self, name).shape}.")
         ground = self.background_rgb

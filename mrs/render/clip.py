@@ -24,7 +24,7 @@ class Clip:
     video    the pictures, or None where the file is gone or another (`why` says so)
     motion   the person's motion in the world, with its camera
     tracks   everybody of the run; `track` is this person's
-    others   motions of the other people in the same world
+    others   motions of the other people in the same world, and their ids
     folder   persons/NN of the run folder: a place for what is made of this person
     facts    what run.json says
     """
@@ -34,6 +34,7 @@ class Clip:
     tracks: Tracks
     person: int
     others: tuple[Motion, ...]
+    others_ids: tuple[int, ...]
     folder: Path
     facts: dict[str, Any]
     why: str = ""
@@ -55,8 +56,8 @@ class Clip:
             raise InputError(f"Expected a motion of person {number} in {run}, but there is none. Type: mrs run VIDEO -o {run} --person all")
         loaded = {n: Motion.load(path) for n, path in motions.items()}
         video, why = _video_of(facts)
-        others = tuple(motion for n, motion in loaded.items() if n != number)
-        return cls(video, loaded[number], tracks, number, others, run / "persons" / f"{number:02d}", facts, why)
+        others = {n: motion for n, motion in loaded.items() if n != number}
+        return cls(video, loaded[number], tracks, number, tuple(others.values()), tuple(others), run / "persons" / f"{number:02d}", facts, why)
 
     @property
     def track(self) -> Track:
