@@ -26,7 +26,7 @@ NAME = "appearance.npz"
 
 def appearance_of(clip: Clip, shown=lambda done, total: None) -> Appearance:
     """Return how a run's person looks: from appearance.npz beside their motion where it was made of the same, else gathered."""
-    inputs = _made_from(clip)
+    inputs = made_from(clip)
     path = clip.folder / NAME
     if path.is_file():
         try:
@@ -45,7 +45,8 @@ def appearance_of(clip: Clip, shown=lambda done, total: None) -> Appearance:
     return made
 
 
-def _made_from(clip: Clip) -> dict[str, Any]:
+def made_from(clip: Clip) -> dict[str, Any]:
+    """What a person's appearance depends on."""
     return {"video": clip.facts["video"].get("sha256"), "motion": provenance.motion_hash(clip.motion), "gather": gather.VERSION,
             "others": [provenance.motion_hash(m) for m in clip.others], "track": provenance.track_hash(clip.track),
             "start_s": clip.facts.get("settings", {}).get("start"), "end_s": clip.facts.get("settings", {}).get("end")}
@@ -115,12 +116,16 @@ class Film:
 
 
 def renderer_of(registry: Registry, name: str, values: dict[str, Any], *, seed: int = 0, device: str = "cpu"):
-    """Make a renderer of a person; refuse one that draws over a video."""
-    entry = registry.get("renderer", name)
-    if not stages.draws_person(entry.cls):
+    """Make a renderer of a person."""
+    refuse_other_renderers(registry, name)
+    return registry.make("renderer", name, values, seed=seed, device=device)
+
+
+def refuse_other_renderers(registry: Registry, name: str) -> None:
+    """Refuse a renderer that draws over a video, and an unknown one."""
+    if not stages.draws_person(registry.get("renderer", name).cls):
         raise UsageError(f"Expected a renderer of a person ({', '.join(person_renderers(registry))}), but '{name}' draws all people over a "
                          "video, as mrs run does.")
-    return registry.make("renderer", name, values, seed=seed, device=device)
 
 
 def person_renderers(registry: Registry) -> list[str]:
