@@ -17,22 +17,23 @@ _NONE = 1 << 10
 _STRIP = 48
 
 
-def background(clip: Clip) -> tuple[np.ndarray | None, list[str]]:
-    """Return the picture (h, w, 3) uint8 without people, at most HEIGHT_PX high, and a line on what could not be done.
+def background(clip: Clip) -> tuple[np.ndarray | None, np.ndarray | None, list[str]]:
+    """Return the picture (h, w, 3) uint8 without people, at most HEIGHT_PX high, which of it was seen (h, w), and a line on what could
+    not be done.
 
     There is none where the camera moves, or where most of what stands free changes by more than OFF.
     """
     if not clip.camera.is_still:
-        return None, ["The camera moves, so the person stands before a plain background."]
+        return None, None, ["The camera moves, so the person stands before a plain background."]
     size = _stored(clip.size_px)
     frames, covered = _collected(clip, size)
     if not len(frames):
-        return None, ["No picture of the clip can be read for the background, so it is plain."]
+        return None, None, ["No picture of the clip can be read for the background, so it is plain."]
     found, known = _medians(frames, covered)
     if len(frames) > 2 and _moves(frames, covered, found):
-        return None, ["The background moves, so the person stands before a plain one."]
+        return None, None, ["The background moves, so the person stands before a plain one."]
     notes = [] if known.all() else [f"{100 * (1 - known.mean()):.0f} % of the background is never free of people and is filled in from around it."]
-    return (found if known.all() else _painted_in(found, known)), notes
+    return (found if known.all() else _painted_in(found, known)), known, notes
 
 
 def _stored(size_px: tuple[int, int]) -> tuple[int, int]:
