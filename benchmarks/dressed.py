@@ -51,25 +51,28 @@ def picture(points: np.ndarray, camera: Camera, colours: np.ndarray, behind: np.
     seen, (height, width) = camera.to_camera(points), behind.shape[:2]
     pixels = seen[:, :2] / seen[:, 2:] * [camera.K[0, 0], camera.K[1, 1]] + camera.K[:2, 2]
     out, parts, nearest = behind.copy(), np.zeros((height, width), np.uint8), np.full((height, width), np.inf)
-    for face in body.faces:
-        (ax, ay), (bx, by), (cx, cy) = pixels[face].tolist()
+    a, b, c = (points[body.faces[:, corner]] for corner in range(3))
+    normals = np.cross(b - a, c - a)
+    lights = AMBIENT + DIRECT * np.maximum(normals @ TO_LIGHT / np.maximum(np.linalg.norm(normals, axis=1), 1e-12), 0)
+    front = (normals * (camera.centre_m - a)).sum(1) > 0
+    for face, light in zip(body.faces[front], lights[front], strict=True):
+        (ax, ay), (bx, by), (cx, cy) = (pixels[face] - 0.5).tolist()
         area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
-        x0, x1 = max(int(min(ax, bx, cx)), 0), min(int(max(ax, bx, cx)) + 1, width - 1)
-        y0, y1 = max(int(min(ay, by, cy)), 0), min(int(max(ay, by, cy)) + 1, height - 1)
-        if area >= 0 or x1 < x0 or y1 < y0 or (seen[face, 2] < 0.1).any():
+        x0, x1 = max(int(np.ceil(min(ax, bx, cx))), 0), min(int(max(ax, bx, cx)), width - 1)
+        y0, y1 = max(int(np.ceil(min(ay, by, cy))), 0), min(int(max(ay, by, cy)), height - 1)
+        if area == 0 or x1 < x0 or y1 < y0 or (seen[face, 2] < 0.1).any():
             continue
-        x, y = np.meshgrid(np.arange(x0, x1 + 1), np.arange(y0, y1 + 1))
+        x, y = np.arange(x0, x1 + 1)[None], np.arange(y0, y1 + 1)[:, None]
         second = ((x - ax) * (cy - ay) - (y - ay) * (cx - ax)) / area
         third = ((bx - ax) * (y - ay) - (by - ay) * (x - ax)) / area
         shares = np.stack([1 - second - third, second, third], -1)
         depth = shares @ seen[face, 2]
         patch = np.s_[y0 : y1 + 1, x0 : x1 + 1]
         wins = (shares >= -1e-9).all(-1) & (depth < nearest[patch])
-        normal = np.cross(points[face[1]] - points[face[0]], points[face[2]] - points[face[0]])
-        light = AMBIENT + DIRECT * max(normal @ TO_LIGHT / max(np.linalg.norm(normal), 1e-12), 0)
-        nearest[patch][wins] = depth[wins]
-        out[patch][wins] = np.clip(shares @ colours[face] * light, 0, 255)[wins].astype(np.uint8)
-        parts[patch][wins] = region[face[0]]
+        if wins.any():
+            nearest[patch][wins] = depth[wins]
+            out[patch][wins] = np.clip(shares[wins] @ colours[face] * light, 0, 255).astype(np.uint8)
+            parts[patch][wins] = region[face[0]]
     return out, parts
 
 

@@ -73,7 +73,7 @@ def gather(clip: Clip, frames: int = FRAMES, shown=lambda done, total: None) -> 
     """Gather how the clip's person looks, and what is behind them. Raises InputError where no picture shows them."""
     from mrs.render import background, fill
 
-    behind, free, notes = background.background(clip)
+    behind, free, notes = background.background_and_free(clip)
     rows = clip.rows(frames)
     samples, masked = sample(clip, rows, behind, free, shown)
     body = load_body(clip.motion.body)
@@ -210,8 +210,9 @@ class _Masks:
         if track.masks is None or track.mask_to_px is None or len(track) != len(clip.motion):
             return cls(), []
         if track.masks.shape != (len(track), MASK_SIDE * MASK_SIDE // 8) or track.mask_to_px.shape != (len(track), 2, 3):
-            return cls(), [f"The masks of person {track.person} are not {MASK_SIDE} x {MASK_SIDE} cells, so they are left out: edges may "
-                           "carry the background's colour."]
+            note = (f"The masks of person {track.person} are not {MASK_SIDE} x {MASK_SIDE} cells, so they are left out: edges may carry the "
+                    "background's colour.")
+            return cls(), [note]
         bits = np.unpackbits(track.masks, axis=1).reshape(-1, MASK_SIDE, MASK_SIDE).astype(bool)
         return cls(bits, track.mask_to_px), []
 

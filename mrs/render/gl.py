@@ -60,7 +60,7 @@ class GlRasteriser:
 
     def layer(self, points_camera: np.ndarray, colours: np.ndarray, K: np.ndarray, size_px: tuple[int, int]) -> Layer | None:
         """The mesh at points (V, 3) with colours (V, 3) float 0..255, as a cut of the picture; None where nothing shows."""
-        pixels, depth = project(points_camera, K)
+        pixels, _ = project(points_camera, K)
         crop = crop_of(pixels[self.faces[front_faces(pixels, self.faces)]].reshape(-1, 2), size_px)
         if crop is None:
             return None

@@ -73,7 +73,7 @@ def find_faces(points_camera: np.ndarray, faces: np.ndarray, K: np.ndarray, size
                scale: float = 1.0) -> Faces | None:
     """Draw the numbers of faces, from far to near, at `scale` of the picture's size; None where nothing shows.
 
-    Faces are counter-clockwise seen from outside. The mesh's triangles are small, so that the order of their centres is
+    The middle of pixel 0 is at 0.5. Faces are counter-clockwise seen from outside. The mesh's triangles are small, so that the order of their centres is
     the order of what hides what.
     """
     import cv2
@@ -87,7 +87,7 @@ def find_faces(points_camera: np.ndarray, faces: np.ndarray, K: np.ndarray, size
     ids = np.full((int(np.ceil((y1 - y0) * scale)), int(np.ceil((x1 - x0) * scale))), -1, np.int32)
     order = front[np.argsort(-depth[faces[front]].sum(1))]
     reach = REACH * max(size_px)
-    corners = np.clip((pixels - [x0, y0] + 0.5) * scale - 0.5, -reach, reach) * (1 << _SUBPIXEL_BITS)
+    corners = np.clip((pixels - [x0, y0]) * scale - 0.5, -reach, reach) * (1 << _SUBPIXEL_BITS)
     triangles = np.round(np.nan_to_num(corners)).astype(np.int32)[faces[order]]
     fill, line = cv2.fillConvexPoly, cv2.LINE_8
     for triangle, number in zip(triangles, order.tolist(), strict=True):
@@ -117,7 +117,7 @@ class Painter:
 
     def _shaded(self, found: Faces, at: np.ndarray, width: int, colours: np.ndarray) -> np.ndarray:
         """Colours (N, 4) uint8 at some pixels of the cut: linear over each triangle of the picture."""
-        corners = (found.pixels - [found.x0, found.y0] + 0.5) * SUPERSAMPLE - 0.5
+        corners = (found.pixels - [found.x0, found.y0]) * SUPERSAMPLE - 0.5
         planes = _planes(corners[self.faces], colours[self.faces]).astype(np.float32)
         picked = planes.reshape(-1, 9).take(found.ids.ravel()[at], 0)
         y, x = np.divmod(at.astype(np.int32), np.int32(width))
