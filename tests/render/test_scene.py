@@ -30,11 +30,11 @@ def stander(frames=4, x_m=0.0, heading_deg=0.0, up_m=0.0, betas=None, contacts=N
     return replace(made, root_pos_m=made.root_pos_m + lift, joints_m=made.joints_m + lift)
 
 
-def drawn(motion, appearance=None, view="follow", look=Look()):
+def drawn(motion, appearance=None, view="follow", look=None):
     """Scene and camera of a view."""
     looks = appearance or Appearance.plain()
     camera = views.camera_of(view, motion, looks, SIZE)
-    return Scene(motion, looks, camera, SIZE, look), camera
+    return Scene(motion, looks, camera, SIZE, look or Look()), camera
 
 
 def test_normals_point_outward():
