@@ -90,6 +90,8 @@ class Film:
         if own_shape and motion.body == appearance.body and appearance.camera is not None:
             motion = views.worn(motion, appearance.betas)
         if view == "clip":
+            if views.by_another_camera(motion, appearance):
+                motion = replace(motion, camera=None)
             motion = views.placed(motion, appearance)
         self.motion, self.appearance, self.size_px = motion, appearance, size_px
         self.camera: Camera = views.camera_of(view, motion, appearance, size_px)
