@@ -7,7 +7,7 @@ import numpy as np
 from mrs.body import Body
 
 MIRROR_M = 0.02
-FEW, MANY = 0.34, 9
+FEW, MANY = 0.34, 10
 
 
 def filled(body: Body, colours: np.ndarray, known: np.ndarray) -> np.ndarray:
