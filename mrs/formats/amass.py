@@ -42,8 +42,9 @@ def read(path: Path | str, *, up: str = "z", stature_m: float | None = None, flo
 
     `trans` moves the model's origin, not the pelvis: the pelvis joint is trans + J0, the rest pelvis of the file's own body. J0
     is the same in every frame and is not turned with the body; the embedded body's stands in for it, which only shifts the
-    whole path. The file's betas are coefficients of SMPL-H's or SMPL-X's shapes: on a body of that family (``smplx:PATH``) they
-    are taken, elsewhere they mean nothing, and the body has mean shape, or `stature_m`. `floor` says where the ground is: "feet", where the lowest soles come down, or "file", the file's zero.
+    whole path, unless the file says it (rest_pelvis_m, as our exporter does). The file's betas are coefficients of SMPL-H's or
+    SMPL-X's shapes: on a body of that family (``smplx:PATH``) they are taken; elsewhere they mean nothing, and the body has mean
+    shape, or `stature_m`. `floor` says where the ground is: "feet", where the lowest soles come down, or "file", the file's zero.
     """
     arrays = _arrays(Path(path))
     pose, trans = _pose(arrays, path), arrays["trans"].astype(float)
@@ -51,17 +52,18 @@ def read(path: Path | str, *, up: str = "z", stature_m: float | None = None, flo
     if not (np.isfinite(pose).all() and np.isfinite(trans).all()):
         raise InputError(f"Expected finite numbers in {path}, but got NaN or infinity.")
     body = load_body() if body is None else body
-    betas = np.zeros(10)
-    if "betas" in arrays and getattr(body, "family", None) == ("SMPL-X" if "root_orient" in arrays else "SMPL-H"):
-        betas[: arrays["betas"].size] = arrays["betas"].ravel()[:10]
+    betas = _betas(arrays, body)
     if stature_m is not None:
+        betas = np.zeros(10)
         betas[0] = (stature_m - body.stature_m(betas)) / (body.stature_m(np.eye(10)[0]) - body.stature_m(betas))
     to_y_up = Z_UP_TO_Y_UP if up == "z" else np.eye(3)
     matrices = np.tile(np.eye(3), (len(pose), 24, 1, 1))
     matrices[:, :JOINTS] = rotations.axis_angle_to_matrix(pose.reshape(len(pose), JOINTS, 3))
     matrices[:, 0] = to_y_up @ matrices[:, 0]
     quats = rotations.align_hemispheres(rotations.matrix_to_quat(matrices))
-    rest_pelvis = body.rest_m[0] + body.rest_shape_m[0] @ betas
+    rest_pelvis = arrays.get("rest_pelvis_m", body.rest_m[0] + body.rest_shape_m[0] @ betas)
+    if rest_pelvis.shape != (3,) or rest_pelvis.dtype.kind not in "fiu" or not np.isfinite(rest_pelvis).all():
+        raise InputError(f"Expected rest_pelvis_m in {path} to be 3 finite numbers, but got {rest_pelvis!r}.")
     root = (trans + rest_pelvis) @ to_y_up.T
     motion = body.motion(np.arange(len(pose)) / rate_hz, root, quats, betas)
     if floor == "file":
@@ -70,9 +72,18 @@ def read(path: Path | str, *, up: str = "z", stature_m: float | None = None, flo
     return body.motion(motion.times_s, root - [0, lowest, 0], quats, betas)
 
 
+def _betas(arrays: dict[str, np.ndarray], body: Body) -> np.ndarray:
+    """The file's own shape on a body of its family, else the mean."""
+    own, betas = arrays.get("betas"), np.zeros(10)
+    family = "SMPL-X" if "root_orient" in arrays else "SMPL-H"
+    if own is not None and getattr(body, "family", None) == family and own.dtype.kind in "fiu" and np.isfinite(own).all():
+        betas[: own.size] = own.ravel()[:10]
+    return betas
+
+
 def _arrays(path: Path) -> dict[str, np.ndarray]:
     """Load the arrays of numbers that are used; objects, which only pickle could read, are refused."""
-    wanted = ("poses", "root_orient", "pose_body", "trans", "betas", *RATES)
+    wanted = ("poses", "root_orient", "pose_body", "trans", "betas", "rest_pelvis_m", *RATES)
     try:
         with np.load(path, allow_pickle=False) as file:
             names = set(file.files)
