@@ -18,7 +18,7 @@ import mrs
 from mrs.errors import EXIT_INTERRUPTED, MrsError
 
 COMMANDS = {
-    "run": ("mrs.cli.run:run", "Turn a video into refined BVH and an overlay video."),
+    "run": ("mrs.cli.run:run", "Turn a video into refined BVH, an overlay video and a report."),
     "detect": ("mrs.cli.run:detect", "Find and track the people of a video: tracks.npz."),
     "lift": ("mrs.cli.run:lift", "Go on to bodies in 3D: lifted.npz of each person."),
     "smooth": ("mrs.cli.run:smooth", "Refine the motion of a video, of a run, or of a motion file."),
@@ -29,6 +29,7 @@ COMMANDS = {
     "data": ("mrs.cli.data:command", "Make a corpus from files of motion, with labels and splits."),
     "train": ("mrs.cli.train:command", "Train a model."),
     "export": ("mrs.cli.export:command", "Write motions or 2D tracks in the files of other programs."),
+    "report": ("mrs.cli.report:command", "Write report.html of a run again, and open it."),
     "tracks": ("mrs.cli.tracks:command", "Show or edit who is who in tracks.npz."),
     "eval": ("mrs.cli.eval:command", "Measure motions, or who is who, against the ground truth, and models of behaviour on held-out data."),
     "models": ("mrs.cli.models:command", "List and verify networks and bodies, and fetch others."),

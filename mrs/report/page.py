@@ -122,10 +122,13 @@ def _timings(report: dict[str, Any]) -> str:
     total = sum(row["seconds"] for row in rows.values())
     bars = "".join(
         f'<li><span>{_escaped(stage)}</span><i style="--share:{row["seconds"] / longest:.4f}"></i><b>{row["seconds"]:.1f} s</b>'
-        f'<small>{row["frames_per_s"]:.0f} frames a second</small></li>' if "frames_per_s" in row else
-        f'<li><span>{_escaped(stage)}</span><i style="--share:{row["seconds"] / longest:.4f}"></i><b>{row["seconds"]:.1f} s</b>'
-        "<small></small></li>" for stage, row in rows.items())
+        f'<small>{_rate(row)}</small></li>' for stage, row in rows.items())
     return f'{bars}<li class="total"><span>together</span><i></i><b>{total:.1f} s</b><small></small></li>'
+
+
+def _rate(row: dict[str, float]) -> str:
+    """Frames a second, of what takes long enough for that to say something."""
+    return f"{row['frames_per_s']:.0f} frames/s" if "frames_per_s" in row and row["seconds"] > 0.05 else ""
 
 
 def _files(names: Iterable[str], root: Path) -> str:

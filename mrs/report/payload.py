@@ -22,10 +22,10 @@ INFLUENCES = 4
 
 @dataclass(frozen=True)
 class Shown:
-    """One person as a report shows it: the track, what the lifter said, and the refined motion in the world."""
+    """One person as a report shows it: the track, what the lifter said (None: gone), and the refined motion in the world."""
 
     track: Track
-    lifted: Motion
+    lifted: Motion | None
     motion: Motion
 
     @property
@@ -73,9 +73,9 @@ def _person(one: Shown, start_s: float) -> dict[str, Any]:
     }
 
 
-def in_world(lifted: Motion, motion: Motion) -> Motion | None:
+def in_world(lifted: Motion | None, motion: Motion) -> Motion | None:
     """The lifted motion where the refined one is; None where their frames or cameras do not match."""
-    if motion.camera is None or len(lifted) != len(motion):
+    if lifted is None or motion.camera is None or len(lifted) != len(motion):
         return None
     if lifted.frame == "world":
         return lifted

@@ -4,7 +4,11 @@
   const told = JSON.parse($("moving").textContent || "null");
   if (!told) return;
 
-  const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+  function bytes(text) {
+    const raw = atob(text), out = new Uint8Array(raw.length);
+    for (let i = 0; i < raw.length; i++) out[i] = raw.charCodeAt(i);
+    return out;
+  }
   const f32 = (text) => new Float32Array(bytes(text).buffer);
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue("--" + name).trim();
   const clamp = (v, low, high) => Math.min(Math.max(v, low), high);
@@ -34,7 +38,7 @@
   /* ---- the clock: the film's where there is one, else our own ---- */
   const film = $("film"), card = $("film-card");
   const kind = card.dataset.film;
-  const clock = { t: 0, rate: 1, playing: false, last: 0 };
+  const clock = { t: 0, rate: 1, playing: false, last: 0, gap: 16, cost: 10, drawn: 0 };
   if (kind) {
     if (kind === "embedded") film.src = URL.createObjectURL(new Blob([bytes($("film-data").textContent)], { type: "video/mp4" }));
     else film.src = kind;
@@ -67,8 +71,14 @@
     if (!clock.playing) return;
     if (hasFilm()) clock.t = film.currentTime;
     else clock.t = (clock.t + (now - clock.last) / 1000 * clock.rate) % (duration + 1e-6);
+    clock.gap = 0.8 * clock.gap + 0.2 * clamp(now - clock.last, 4, 1000);
     clock.last = now;
-    draw(false);
+    if (now - clock.drawn > 2 * clock.cost) {
+      const began = performance.now();
+      draw(false);
+      clock.drawn = now;
+      clock.cost = 0.8 * clock.cost + 0.2 * (performance.now() - began);
+    }
     requestAnimationFrame(tick);
   }
   $("play").addEventListener("click", toggle);
@@ -267,7 +277,7 @@
 
   /* ---- curves and the sheet of contacts and confidences ---- */
   const chosen = { person: people[0], what: "error_2d_percent", hover: null };
-  const LEFT = () => (innerWidth < 760 ? 62 : 92);
+  const LEFT = () => (innerWidth < 760 ? 76 : 96);
   const UNITS = { error_2d_percent: "% of height", jitter_10m_s3: "10 m/s³", foot_skate_cm_s: "cm/s" };
   function bounds() {
     let high = 0;
@@ -290,7 +300,7 @@
       c.strokeStyle = colour("line"); c.beginPath(); c.moveTo(left, Y(v)); c.lineTo(w - 6, Y(v)); c.stroke();
       c.fillStyle = colour("soft"); c.textAlign = "right"; c.fillText(v, left - 8, Y(v));
     }
-    c.textAlign = "left"; c.textBaseline = "top"; c.fillText(UNITS[chosen.what], 0, bottom + 5);
+    c.fillStyle = colour("soft"); c.textAlign = "left"; c.textBaseline = "top"; c.fillText(UNITS[chosen.what], left + 6, 2);
     for (let s = 0; s <= duration; s += Math.max(1, Math.round(duration / 10))) c.fillText(s + " s", X(s), bottom + 5);
     for (const [key, tone, wide] of [["before", colour("before"), 1], ["after", colour("accent"), 2]]) {
       const values = chosen.person.measures[key] && chosen.person.measures[key][chosen.what];
@@ -442,14 +452,14 @@
   }
   function layout() {
     const { low, high } = extent(), axis = (n) => ({ range: [low[n], high[n]], visible: false, showspikes: false });
-    return { margin: { l: 0, r: 0, t: 0, b: 0 }, paper_bgcolor: "rgba(0,0,0,0)", showlegend: false, uirevision: "keep",
+    return { margin: { l: 0, r: 0, t: 0, b: 0 }, paper_bgcolor: "rgba(0,0,0,0)", modebar: { bgcolor: "rgba(0,0,0,0)", color: colour("before"), activecolor: colour("accent") }, showlegend: false, uirevision: "keep",
       scene: { aspectmode: "data", xaxis: axis(0), yaxis: axis(1), zaxis: axis(2), bgcolor: "rgba(0,0,0,0)", dragmode: "orbit",
         camera: { eye: eye(low, high), up: { x: 0, y: 0, z: 1 } } } };
   }
   /* Seen from in front and above, across the longer way. */
   function eye(low, high) {
-    const wide = high[0] - low[0], deep = high[1] - low[1];
-    return wide > deep ? { x: 0.35, y: -1.35, z: 0.5 } : { x: 1.35, y: -0.35, z: 0.5 };
+    const wide = high[0] - low[0], deep = high[1] - low[1], away = Math.max(1, 1.5 * $("space").clientHeight / $("space").clientWidth);
+    return wide > deep ? { x: 0.35 * away, y: -1.35 * away, z: 0.5 * away } : { x: 1.35 * away, y: -0.35 * away, z: 0.5 * away };
   }
   function startSpace() {
     const place = $("space");
@@ -478,7 +488,7 @@
     }
   }
   function drawSpace(now) {
-    if (!space.ready || (!now && performance.now() - space.last < 2 * space.cost)) return;
+    if (!space.ready || (!now && performance.now() - space.last < 2 * space.cost + 2 * clock.gap)) return;
     const began = performance.now(), update = { x: [], y: [], z: [] }, which = [];
     const put = (n, values) => { which.push(n); for (const k of ["x", "y", "z"]) update[k].push(values[k]); };
     people.forEach((p, n) => {
@@ -507,5 +517,13 @@
     if (space.ready) Plotly.restyle($("space"), { "line.color": colour("line") }, [0]);
   });
   draw(true);
-  window.mrsReport = { space: startSpace, clock, people, seek };
+  window.mrsReport = { clock, people, seek };
+  /* The library of the view in space is large: it is read once the page stands. */
+  function readLibrary() {
+    const script = document.createElement("script");
+    script.textContent = $("plotly").textContent;
+    document.head.append(script);
+    startSpace();
+  }
+  addEventListener("load", () => setTimeout(readLibrary, 60));
 })();
