@@ -94,8 +94,7 @@ class Pipeline:
             self.film(tracks)
             lifted = {track.person: self.lift(track) for track in chosen}
         if until >= 2:
-            refined = {track.person: self.smooth(track, lifted[track.person]) for track in chosen}
-            motions = self.settle(refined)
+            motions = self.settle(self.smooth_all(chosen, lifted))
             self.measure(chosen, lifted, motions)
         if until >= 3:
             for number, motion in motions.items():
@@ -199,15 +198,41 @@ class Pipeline:
                               camera=self._camera_facts())
         return self._motion(name, inputs, step, track, lambda plugin: plugin.lift(self._video_of(track), track))
 
-    def smooth(self, track: Track, lifted: Motion) -> Motion:
-        """Return one person's refined motion in the camera's world, before people are put into one world."""
+    def smooth_all(self, tracks: list[Track], lifted: dict[int, Motion]) -> dict[int, Motion]:
+        """Return everybody's refined motion; a smoother that asks for it gets all who are not refined yet in one batch."""
         step = self.plan.steps["smoother"]
-        name = f"{HIDDEN}/refined/{track.person:02d}.npz"
-        inputs = self._inputs("smoother", video=self.video.sha256, track=provenance.track_hash(track),
-                              lifted=provenance.motion_hash(lifted), camera=self._camera_facts())
+        waiting = [t for t in tracks if not self._is_refined(t, lifted[t.person])]
+        made, each_s = {}, 0.0
+        if len(waiting) > 1 and getattr(step.plugin, "in_one_batch", False):
+            step.plugin.decoder = getattr(self.plan.steps["lifter"].plugin, "decoder", None)
+            people = [(self._video_of(t), t, world.to_world(lifted[t.person])) for t in waiting]
+            with self._working(step, sum(map(len, waiting)), f"{len(waiting)} people") as update:
+                step.plugin.progress = update
+                start = time.monotonic()
+                made = dict(zip([t.person for t in waiting], step.plugin.smooth_together(people), strict=True))
+                each_s = (time.monotonic() - start) / len(waiting)
+        return {t.person: self.smooth(t, lifted[t.person], made.get(t.person), each_s) for t in tracks}
+
+    def _is_refined(self, track: Track, lifted: Motion) -> bool:
+        name, inputs = self._refined(track, lifted)
+        return self.folder.is_current(name, key_of(inputs))
+
+    def _refined(self, track: Track, lifted: Motion) -> tuple[str, dict]:
+        """Name of one person's refined motion in the folder, and what it is made from."""
+        return f"{HIDDEN}/refined/{track.person:02d}.npz", self._inputs(
+            "smoother", video=self.video.sha256, track=provenance.track_hash(track), lifted=provenance.motion_hash(lifted),
+            camera=self._camera_facts())
+
+    def smooth(self, track: Track, lifted: Motion, made: Motion | None = None, made_s: float = 0.0) -> Motion:
+        """Return one person's refined motion in the camera's world, before people are put into one world.
+
+        `made` is the motion where a batch has made it already, in `made_s` seconds.
+        """
+        step = self.plan.steps["smoother"]
+        name, inputs = self._refined(track, lifted)
         step.plugin.decoder = getattr(self.plan.steps["lifter"].plugin, "decoder", None)
         motion = self._motion(name, inputs, step, track,
-                              lambda plugin: plugin.smooth(self._video_of(track), track, world.to_world(lifted)))
+                              lambda plugin: made or plugin.smooth(self._video_of(track), track, world.to_world(lifted)), made_s)
         told = [*evidence.doubts(track, motion), *evidence.told_by(motion)]
         self.warnings += [f"Person {track.person}: {line}" for line in dict.fromkeys(told)]
         return motion
@@ -216,8 +241,8 @@ class Pipeline:
         """The video as lifters and smoothers get it: a camera that moves has a pose for each of the track's frames."""
         return self.video.with_camera(self.video.camera.resampled(self.video.times_s, track.times_s))
 
-    def _motion(self, name: str, inputs: dict, step: Step, track: Track, make) -> Motion:
-        """Make, check, save and record one motion, or read it back."""
+    def _motion(self, name: str, inputs: dict, step: Step, track: Track, make, already_s: float = 0.0) -> Motion:
+        """Make, check, save and record one motion, or read it back; `already_s` seconds went into it before."""
         self.used.append(name)
         if self.reuse(name, inputs):
             return Motion.load(self.folder.root / name)
@@ -225,7 +250,7 @@ class Pipeline:
             step.plugin.progress = update
             start = time.monotonic()
             motion = make(step.plugin)
-            spent = time.monotonic() - start
+            spent = already_s + time.monotonic() - start
         _refuse(motion, Motion, step)
         check_motion(motion, track, step)
         if motion.camera is None:

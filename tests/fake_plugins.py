@@ -121,11 +121,20 @@ class FakeSmoother:
 
     class Options:
         strength: float = mrs.option(0.5, "Of no consequence.", min=0, max=1)
+        together: bool = mrs.option(False, "Take several people at once.")
+
+    @property
+    def in_one_batch(self):
+        return self.options.together
 
     def smooth(self, video, track, motion):
         called("smoother", str(track.person))
         self.progress(1, 2)
         return motion
+
+    def smooth_together(self, people):
+        called("smoother", "+".join(str(track.person) for _, track, _ in people))
+        return [motion for _, _, motion in people]
 
 
 class FakeExporter:
