@@ -34,6 +34,7 @@ COMMANDS = {
     "eval": ("mrs.cli.eval:command", "Measure motions, or who is who, against the ground truth, and models of behaviour on held-out data."),
     "models": ("mrs.cli.models:command", "List and verify networks and bodies, and fetch others."),
     "convert": ("mrs.cli.convert:command", "Turn a file of another program into one that mrs reads."),
+    "doctor": ("mrs.cli.doctor:command", "Say of everything that mrs stands on whether it works, or what to type."),
     "plugins": ("mrs.cli.plugins:plugins", "List plugins, their options, and what they still need."),
 }
 
