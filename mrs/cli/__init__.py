@@ -31,6 +31,7 @@ COMMANDS = {
     "export": ("mrs.cli.export:command", "Write motions or 2D tracks in the files of other programs."),
     "report": ("mrs.cli.report:command", "Write report.html of a run again, and open it."),
     "view": ("mrs.cli.view:command", "Look at motions in the browser, from all sides."),
+    "live": ("mrs.cli.live:command", "Follow the people before a camera as they move."),
     "tracks": ("mrs.cli.tracks:command", "Show or edit who is who in tracks.npz."),
     "eval": ("mrs.cli.eval:command", "Measure motions, or who is who, against the ground truth, and models of behaviour on held-out data."),
     "models": ("mrs.cli.models:command", "List and verify networks and bodies, and fetch others."),
