@@ -51,7 +51,7 @@ class Follower:
         if time_s - self.last_s > LOST_S:
             self._turns, self._root, self._before = OneEuroFilter(**self._filters), OneEuroFilter(**self._filters), None
         self._learn(points3d_m, points_px[:, 2])
-        turned = landmark_ik.rotations_from_landmarks(self.body, self.keypoints.names, points3d_m[None].astype(float), self.betas)
+        turned = landmark_ik.rotations_from_landmarks(self.body, self.keypoints.names, points3d_m[None].astype(float), self.betas, rounds=2)
         root = self._place(turned, points_px)
         if not np.isfinite(root).all():
             return None

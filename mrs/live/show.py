@@ -70,7 +70,7 @@ class Browser:
 
     def close(self) -> None:
         """Stop serving."""
-        self.server.stop()
+        view.stop(self.server)
 
     def _body(self, lane: int, pose: LivePose) -> BodyView:
         """The body of a lane, made anew where its shape has become known."""

@@ -26,6 +26,12 @@ def server(host: str, port: int, label: str) -> Any:
     return made
 
 
+def stop(made: Any) -> None:
+    """Stop a server, without its words on stdout."""
+    with contextlib.redirect_stdout(io.StringIO()):
+        made.stop()
+
+
 def address(made: Any) -> str:
     """Where a browser finds a server."""
     host = made.get_host()

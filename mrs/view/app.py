@@ -54,7 +54,7 @@ class App:
         self._thread.join(timeout=5)
         for pictures in self.pictures.values():
             pictures.close()
-        self.server.stop()
+        view.stop(self.server)
 
     def arrange(self, arrangement: str) -> None:
         """Put the bodies as they are, side by side or over each other, and let new browsers look at them."""

@@ -47,7 +47,15 @@ def browser(profile, size_px=(1280, 900), dark: bool = False):
         driver.quit()
 
 
-def until(question, seconds: float = 30.0):
+def contention() -> float:
+    """How many times longer than alone something takes on this machine now: wall time over processor time, at least 1."""
+    wall, cpu = time.monotonic(), time.thread_time()
+    while time.thread_time() - cpu < 0.3:
+        pass
+    return max((time.monotonic() - wall) / (time.thread_time() - cpu), 1.0)
+
+
+def until(question, seconds: float = 90.0):
     """Ask until the answer is true; return it, or fail."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:

@@ -5,7 +5,7 @@ import pytest
 
 from mrs.report import of_run
 from tests.report.runs import make_run
-from tests.web.browser import browser, errors, until
+from tests.web.browser import browser, contention, errors, until
 
 pytestmark = pytest.mark.heavy
 
@@ -19,6 +19,7 @@ def page(tmp_path_factory):
 @pytest.fixture(scope="module")
 def driver(page, tmp_path_factory):
     with browser(tmp_path_factory.mktemp("profile")) as made:
+        made.contention = contention()
         made.get(page)
         until(lambda: made.execute_script("return !!document.querySelector('#space .gl-container canvas')"))
         yield made
@@ -30,10 +31,10 @@ def eye(driver):
 
 
 def test_the_page_opens_in_two_seconds(driver):
-    """Loading ends within 2 s, and nothing is asked of any network."""
+    """Loading ends within 2 s (longer where others use the processors), and nothing is asked of any network."""
     entry = driver.execute_script("return performance.getEntriesByType('navigation')[0].loadEventEnd")
     asked = driver.execute_script("return performance.getEntriesByType('resource').map((e) => e.name)")
-    assert 0 < entry < 2000
+    assert 0 < entry < 2000 * max(contention(), driver.contention)
     assert [name for name in asked if not name.startswith(("data:", "blob:"))] == []
 
 
