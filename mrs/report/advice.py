@@ -24,8 +24,8 @@ _ADVICE = (
     (r"no overlay", "Give the video to see the bodies over it."),
     (r"was edited since it was made", "Nothing: your edit counts. --overwrite would detect again and lose it."),
     (r"changed by hand and is written anew", "Keep edited copies under another name or in another folder."),
-    (r"camera (?:moves|moved|turned|seems|is taken for)", "Film from a tripod, or type --camera rotating to follow a camera that turns, or "
-     "--camera FILE with its poses."),
+    (r"camera (?:moves|moved|turned|seems|is taken for)", ("Film from a tripod, or type --camera rotating to follow a camera that turns, or "
+     "--camera FILE with its poses.")),
     (r"Feet were never seen", "Film the whole person; else do not trust contacts and height above the ground."),
     (r"comes as near as", "Keep two metres away from the camera, or leave that stretch out with --start and --end."),
     (r"No keypoint was seen", "Try another --detector, or --set detector.score_threshold=0.1."),

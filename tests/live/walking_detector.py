@@ -28,7 +28,7 @@ class Walk:
 
 
 class Walking:
-    """See the walker at the frame's time."""
+    """See the walker at the frame's time; after the end of its way it begins again."""
 
     name = "walking"
     keypoints = "blazepose-33"
@@ -46,7 +46,7 @@ class Walking:
         random = np.random.default_rng(0)
         for frame in frames:
             time.sleep(self.options.takes_s)
-            row = min(int(round(frame.time_s * RATE_HZ)), len(track) - 1)
+            row = round(frame.time_s * RATE_HZ) % len(track)
             deep = track.keypoints3d_m[row : row + 1] + random.normal(scale=self.options.noise_m, size=(1, 33, 3))
             yield frame, People(track.keypoints_px[row : row + 1], track.boxes_px[row : row + 1], np.ones(1), deep if self.options.deep else None,
                                 lanes=np.zeros(1, int))

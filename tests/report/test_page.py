@@ -27,7 +27,7 @@ def text(run):
 
 
 def parts(text: str, name: str) -> str:
-    return re.search(rf'<script type="[^"]+" id="{name}">(.*?)</script>', text, re.S).group(1)
+    return re.search(rf'<script type="[^"]+" id="{name}">(.*?)</script>', text, re.DOTALL).group(1)
 
 
 def test_the_page_names_what_was_found_and_every_file(run, text):
@@ -157,7 +157,7 @@ def test_bad_numbers_are_said_in_words(run, change, words):
     report = json.loads((run / "run.json").read_text()) | {"warnings": []}
     for person in report["persons"].values():
         person["quality"]["refined"] |= dict.fromkeys(("error_2d_percent", "foot_skate_cm_s", "jitter_10m_s3", "penetration_cm"), 1.0)
-    assert [r.text for r in advice.remarks(report)][0].startswith("The lens is a guess") and len(advice.remarks(report)) == 1
+    assert next(r.text for r in advice.remarks(report)).startswith("The lens is a guess") and len(advice.remarks(report)) == 1
     person = report["persons"]["01"]
     (person if "seen" in change else person["quality"]["refined"]).update(change)
     told = advice.remarks(report)

@@ -85,7 +85,7 @@ def test_save_sends_a_file(driver, tmp_path):
 
 def test_live_shows_a_body_that_moves(tmp_path):
     """mrs live with a file: the browser shows the body and the delay."""
-    make_video(tmp_path / "clip.mp4", count=1800, size_px=(320, 180))
+    make_video(tmp_path / "clip.mp4", count=3000, size_px=(320, 180))
     running = subprocess.Popen([sys.executable, "-m", "mrs.cli", "live", "--source", str(tmp_path / "clip.mp4"), "--port", "8490", "--fov", "50",
                                 "--plugin", str(ROOT / "tests/live/walking_detector.py"), "--detector", "walking"], cwd=ROOT,
                                stdout=subprocess.PIPE, text=True)

@@ -432,6 +432,7 @@
     return { x, y, z };
   }
   function traces(t) {
+    const size = clamp($("space").clientWidth / 900, 0.55, 1);
     const line = (more) => ({ type: "scatter3d", mode: "lines", hoverinfo: "skip", showlegend: false, connectgaps: false, ...more });
     const floor = line({ ...floorLines(extent()), name: "ground", line: { color: colour("line"), width: 2 } });
     const out = [floor];
@@ -443,10 +444,10 @@
       }
       out.push(line({ ...path, name: `path of ${p.number}`, line: { color: p.colour, width: 3 }, opacity: 0.5 }));
       out.push(line({ ...(p.before ? boneLines(p.before, -1) : boneLines(p.joints, -1)), name: `lifted ${p.number}`, line: { color: colour("before"), width: 4 } }));
-      out.push(line({ ...boneLines(p.joints, row), name: `person ${p.number}`, mode: "lines+markers", line: { color: p.colour, width: 9 },
-        marker: { color: p.colour, size: 3.5 } }));
+      out.push(line({ ...boneLines(p.joints, row), name: `person ${p.number}`, mode: "lines+markers", line: { color: p.colour, width: 9 * size },
+        marker: { color: p.colour, size: 3.5 * size } }));
       out.push({ type: "scatter3d", mode: "markers", hoverinfo: "skip", showlegend: false, name: `contacts of ${p.number}`, ...touchPoints(p, row),
-        marker: { color: colour("touch"), size: 7, symbol: "circle", opacity: 0.9 } });
+        marker: { color: colour("touch"), size: 7 * size, symbol: "circle", opacity: 0.9 } });
     }
     return out;
   }
@@ -458,13 +459,13 @@
   }
   /* Seen from in front and above, across the longer way. */
   function eye(low, high) {
-    const wide = high[0] - low[0], deep = high[1] - low[1], away = Math.max(1, 1.5 * $("space").clientHeight / $("space").clientWidth);
+    const wide = high[0] - low[0], deep = high[1] - low[1], away = Math.max(1, 1.15 * $("space").clientHeight / $("space").clientWidth);
     return wide > deep ? { x: 0.35 * away, y: -1.35 * away, z: 0.5 * away } : { x: 1.35 * away, y: -0.35 * away, z: 0.5 * away };
   }
   function startSpace() {
     const place = $("space");
     Plotly.newPlot(place, traces(clock.t), layout(), { displaylogo: false, responsive: true, scrollZoom: true,
-      modeBarButtonsToRemove: ["tableRotation", "resetCameraLastSave3d"] }).then(() => { space.ready = true; drawSpace(true); });
+      modeBarButtons: [["toImage", "pan3d", "orbitRotation", "resetCameraDefault3d"]] }).then(() => { space.ready = true; drawSpace(true); });
     for (const p of people) {
       const button = personButton(p, true);
       button.addEventListener("click", () => {
