@@ -116,7 +116,7 @@ def on_gpu(frames: int) -> dict[str, tuple[int, float]]:
     return {"core": (frames, timed(lambda: slow.smooth(None, track, lifted))),
             f"GPU, one person, {frames:,} frames": (frames, timed(lambda: quick.smooth(None, track, lifted))),
             f"GPU, one person, {LONG_FRAMES:,} frames": (LONG_FRAMES, timed(lambda: quick.smooth(None, *long))),
-            "GPU, ten people in one batch": (LONG_FRAMES, timed(lambda: quick.smooth_together(crowd)))}
+            "GPU, ten people in one batch": (LONG_FRAMES, timed(lambda: quick.smooth_together(crowd, lambda number, motion: None)))}
 
 
 def _ready(device: str = "cpu"):

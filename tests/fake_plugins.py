@@ -121,20 +121,24 @@ class FakeSmoother:
 
     class Options:
         strength: float = mrs.option(0.5, "Of no consequence.", min=0, max=1)
-        together: bool = mrs.option(False, "Take several people at once.")
-
-    @property
-    def in_one_batch(self):
-        return self.options.together
 
     def smooth(self, video, track, motion):
         called("smoother", str(track.person))
         self.progress(1, 2)
         return motion
 
-    def smooth_together(self, people):
+
+
+class FakeTogether(FakeSmoother):
+    """Change nothing of several people at once."""
+
+    name = "together"
+
+    def smooth_together(self, people, finished):
         called("smoother", "+".join(str(track.person) for _, track, _ in people))
-        return [motion for _, _, motion in people]
+        for number, (_, track, motion) in enumerate(people):
+            called("finished", str(track.person))
+            finished(number, motion)
 
 
 class FakeExporter:
@@ -168,6 +172,7 @@ def register_lifters(register):
 @mrs.hookimpl
 def register_smoothers(register):
     register(FakeSmoother)
+    register(FakeTogether)
 
 
 @mrs.hookimpl

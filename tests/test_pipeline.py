@@ -71,16 +71,17 @@ def test_a_run_leaves_the_folder_that_the_design_shows(video, tmp_path):
     assert [step["stage"] for step in motion.history] == ["lifter", "smoother", "world"]
 
 
-def test_a_smoother_may_take_several_people_at_once(video, tmp_path, calls):
-    """One call for both, the same files; only who has to be made again is in the next, who alone is smoothed alone."""
+def test_a_smoother_may_take_several_people_at_once(video, tmp_path, calls, monkeypatch):
+    """One call for both, the same files; who is done is kept when the other fails, and isn't made again."""
     apart = go(video, tmp_path / "apart")
     calls()
-    both = go(video, tmp_path / "o", "smoother.together=true")
-    assert [line for line in calls() if line.startswith("smoother")] == ["smoother 1+2"]
+    with monkeypatch.context() as once, pytest.raises(KeyboardInterrupt):
+        once.setenv("FAKE_BREAK", "finished:2")
+        go(video, tmp_path / "o", smoother="together")
+    assert "smoother 1+2" in calls()
+    both = go(video, tmp_path / "o", smoother="together")
+    assert calls()[:2] == ["smoother 2", "finished 2"]
     assert both["outputs"] == apart["outputs"]
-    (tmp_path / "o/.partial/refined/02.npz").unlink()
-    go(video, tmp_path / "o", "smoother.together=true")
-    assert calls() == ["smoother 2"]
 
 
 def test_run_json_tells_everything(video, tmp_path):

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from mrs import rotations
+from mrs import rotations, world
 from mrs.body import load_body
 from mrs.body.torch_body import sixd_to_matrix
 from mrs.motion import Motion
@@ -24,6 +24,7 @@ from mrs.tracks import Track
 from mrs.world.contact import hand_contacts
 from mrs.world.contact_net import foot_contacts
 from mrs.world.ground import ground_height, sole_points
+from mrs.world.level import Level
 
 HELD = 6
 OVERLAP_S = 0.5
@@ -48,6 +49,7 @@ class Plan:
     mend_starts: bool = True
     pull_s: float = 0.05
     gravity_scale: bool = False
+    find_level: bool = False
     free_betas: bool = False
     free_focal: bool = False
     height_m: float | None = None
@@ -75,9 +77,14 @@ class Person:
     extra: tuple = ()
 
 
-def refine_together(people: list[Person], scales: Scales, plan: Plan, *, device: str = "cpu", prior=None,
-                    progress=lambda done, total: None) -> list[tuple[Motion, dict]]:
-    """Refine several people in one batch: their windows are solved as one, each with its own shape, contacts and ground."""
+def refine_together(people: list[Person], scales: Scales, plan: Plan, *, device: str = "cpu", prior=None, stack: bool = True,
+                    known_level: Level | None = None, progress=lambda done, total: None,
+                    finished=lambda number, result: None) -> list[tuple[Motion, dict]]:
+    """Refine several people of one scene, each with its own shape, contacts and ground.
+
+    With `stack` their windows are solved in one batch. With plan.find_level the world is turned upright after the first
+    pass, by what all of them say or by `known_level`. `finished` is called with everybody's number and result at once.
+    """
     done = [0] * len(people)
     total = 2 * sum(len(person.motion) for person in people)
 
@@ -89,7 +96,8 @@ def refine_together(people: list[Person], scales: Scales, plan: Plan, *, device:
 
     with one_quick_thread():
         return together.carried_out([_Refiner(person, scales, plan, device, prior, told(number)).run()
-                                     for number, person in enumerate(people)])
+                                     for number, person in enumerate(people)],
+                                    stack=stack, known_level=known_level, finished=finished)
 
 
 class _Refiner:
@@ -113,6 +121,7 @@ class _Refiner:
         self._take_codes()
         lasting = replace(self.scales, reprojection_rho=None)
         yield from self._sweep("terms_before_contact", lasting, self.plan.iterations, 0, free=self.plan)
+        yield from self._stand_upright()
         smooth = self._look()
         yield from self._sweep("terms", self.scales, self.plan.contact_iterations, frames)
         self._fill_between_segments()
@@ -156,6 +165,16 @@ class _Refiner:
         else:
             self.decoder = self.prior
             self.clip = self.clip.with_codes(self.prior)
+
+    def _stand_upright(self) -> together.Solving:
+        """Turn the world by what the scene says of the camera's tilt, before anything touches the ground."""
+        if not self.plan.find_level or not self.clip.all.has_camera:
+            return
+        smooth = self.clip.motion(self.motion)
+        found = yield together.Scene(replace(smooth, contacts=foot_contacts(smooth, self.track)))
+        self.report["level"] = found.report()
+        self.motion = world.turned(self.motion, found.turn)
+        self.clip = self.clip.turned_world(torch.as_tensor(found.turn).to(self.clip.all.root))
 
     def _look(self) -> Motion:
         """Read flights, contacts, ground and, where asked, size off the first pass."""

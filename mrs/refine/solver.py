@@ -323,7 +323,7 @@ class Problem:
         if w.ground is not None:
             out["ground"] = s.ground_weight * terms.contact_height(soles, w.contacts, w.ground, w.step,
                                                                    scale_m=s.ground_m, rho=s.ground_rho)
-            out["penetration"] = terms.penetration(soles, w.ground, w.step, scale_m=s.penetration_m)
+            out["penetration"] = terms.penetration(soles, w.ground, w.step, scale_m=s.penetration_m, joints=joints)
             if w.hands is not None:
                 hands = joints[:, 22:]
                 still = terms.contact_velocity(hands, w.hands, self.between, self.step1, scale_m_s=2 * s.contact_m_s)

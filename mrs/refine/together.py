@@ -14,7 +14,9 @@ from typing import Any
 import torch
 
 from mrs.body.torch_body import TorchBody
+from mrs.motion import Motion
 from mrs.refine.solver import Problem, Scales, Solved, Window
+from mrs.world.level import Level, level
 
 
 @dataclass(frozen=True)
@@ -53,26 +55,45 @@ class Task:
                 and all((getattr(self.window, n) is None) == (getattr(other.window, n) is None) for n in known))
 
 
-Solving = Generator[Task, Solved, Any]
-"""A refiner under way."""
+@dataclass(frozen=True)
+class Scene:
+    """A motion after the first pass, shown to find out what holds for the whole scene: which way is up."""
+
+    motion: Motion
 
 
-def carried_out(refiners: list[Solving]) -> list:
-    """Run all refiners to their ends, those together that wait at windows that fit; return what each returns."""
+Solving = Generator[Task | Scene, Any, Any]
+"""A refiner under way: it is sent a Solved for a Task and a Level for a Scene."""
+
+
+def carried_out(refiners: list[Solving], *, stack: bool = True, known_level: Level | None = None,
+                finished=lambda number, result: None) -> list:
+    """Run all refiners to their ends; return what each returns, and tell `finished` of each at once.
+
+    With `stack` those are solved together that wait at windows that fit, else one after another. Scenes wait until
+    everybody shows one; the level is then estimated from all of them, unless it is known.
+    """
     results: dict[int, Any] = {}
-    waiting: dict[int, Task] = {}
+    waiting: dict[int, Task | Scene] = {}
 
-    def go_on(number: int, solved: Solved | None) -> None:
+    def go_on(number: int, sent) -> None:
         try:
-            waiting[number] = refiners[number].send(solved)
+            waiting[number] = refiners[number].send(sent)
         except StopIteration as stop:
             results[number] = stop.value
+            finished(number, stop.value)
 
     for number in range(len(refiners)):
         go_on(number, None)
     while waiting:
-        first = next(iter(waiting.values()))
-        numbers = [n for n, task in waiting.items() if task is first or task.fits(first)]
+        first = next((waiting[n] for n in sorted(waiting) if isinstance(waiting[n], Task)), None)
+        if first is None:
+            found = known_level or level([scene.motion for scene in waiting.values()]).believed()
+            for number in sorted(waiting):
+                waiting.pop(number)
+                go_on(number, found)
+            continue
+        numbers = [n for n, task in sorted(waiting.items()) if task is first or (stack and isinstance(task, Task) and task.fits(first))]
         tasks = [waiting.pop(n) for n in numbers]
         for number, solved in zip(numbers, solve_together(tasks), strict=True):
             go_on(number, solved)

@@ -43,25 +43,28 @@ class Sfv:
 
     def smooth(self, video, track, motion):
         """Return the refined Motion in the world frame. Without a track only the terms that need no evidence act."""
-        return self._refined([(video, track, motion)])[0]
+        done = {}
+        self._refined([(video, track, motion)], done.__setitem__)
+        return done[0]
 
-    @property
-    def in_one_batch(self):
-        """Whether several people are to be refined in one batch."""
-        return self.options.together == "yes" or (self.options.together == "auto" and self.device != "cpu")
+    def smooth_together(self, people, finished):
+        """Refine the people of one scene, (video, track, motion) each, into one world; call finished(number, Motion) for each.
 
-    def smooth_together(self, people):
-        """Return the refined Motions of several people, (video, track, motion) each, in one batch."""
-        return self._refined(people)
+        Where nobody told the camera's tilt, `find_level` is set, and `known_level` is the history entry of somebody
+        refined before, whose world this is to be.
+        """
+        self._refined(people, finished)
 
-    def _refined(self, people):
+    def _refined(self, people, finished):
         from mrs import evidence
         from mrs.refine.sfv import Person, Plan, refine_together
+        from mrs.world.level import Level
 
         o = self.options
         plan = Plan(iterations=o.iterations, contact_iterations=o.contact_iterations, foot_lock=o.foot_lock, space=o.space,
                     window_frames=o.window_frames or (300 if self.device == "cpu" else 3000), mend_starts=o.mend_starts,
-                    gravity_scale=o.gravity_scale, free_betas=o.free_betas, free_focal=o.free_focal, height_m=o.height_m)
+                    gravity_scale=o.gravity_scale, free_betas=o.free_betas, free_focal=o.free_focal, height_m=o.height_m,
+                    find_level=getattr(self, "find_level", False))
         them, told = [], []
         for video, track, motion in people:
             found = evidence.usable(track, motion)
@@ -69,9 +72,15 @@ class Sfv:
             lines = [*found.told, *seen.pop("warnings", ())]
             told.append(seen | ({"warnings": lines} if lines else {}))
             them.append(Person(found.track, found.motion, self._decoder(found.motion), found.motion.code, tuple(extra)))
-        done = refine_together(them, self._scales(), plan, device=self.device, prior=self._prior(), progress=self.progress)
-        return [replace(refined, times_s=motion.times_s).with_history(stage="refine", **report, **more)
-                for (refined, report), (_, _, motion), more in zip(done, people, told, strict=True)]
+        stack = o.together == "yes" or (o.together == "auto" and self.device != "cpu")
+        known = getattr(self, "known_level", None)
+
+        def told_of(number, result):
+            (refined, report), motion = result, people[number][2]
+            finished(number, replace(refined, times_s=motion.times_s).with_history(stage="refine", **report, **told[number]))
+
+        refine_together(them, self._scales(), plan, device=self.device, prior=self._prior(), progress=self.progress, stack=stack,
+                        finished=told_of, known_level=known and Level(known["down_deg"], known["roll_deg"], tuple(known["error_deg"])))
 
     def made_from(self) -> dict[str, str]:
         """Hash the files of DensePose and the atlas, where there are some. Raises MrsError where they can't be used."""
