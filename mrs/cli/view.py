@@ -15,9 +15,9 @@ import click
 @click.option("--open", "opened", is_flag=True, help="Open the browser.")
 @click.option("--plugin", "extra", multiple=True, metavar="FILE_OR_MODULE", help="Load this plugin too (repeatable).")
 def command(motions: tuple[Path, ...], lifted: bool, host: str, port: int, opened: bool, extra: tuple[str, ...]):
-    """Look at motions in the browser: bodies, skeletons, contacts, ways and cameras, from all sides and at any speed.
+    """Look at motions in the browser, from all sides.
 
-    Each is the folder of a RUN (everybody, and what they became by --synth) or a MOTION of any kind (npz of mrs or AMASS, BVH,
+    Shows bodies, skeletons, contacts, ways and cameras at any speed. Each is the folder of a RUN (everybody, and what they became by --synth) or a MOTION of any kind (npz of mrs or AMASS, BVH,
     DeepMimic). Several are shown side by side or over each other. Serves this machine alone, until Ctrl-C.
     """
     from mrs import plugins
