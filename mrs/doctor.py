@@ -62,7 +62,7 @@ def summary(checks: list[Check]) -> dict[str, Any]:
 def _python() -> Iterator[Check]:
     import mrs
 
-    asked = importlib.metadata.metadata("mrs").get("Requires-Python", ">=3.10") if _version("mrs") else ">=3.10"
+    asked = (importlib.metadata.metadata("mrs")["Requires-Python"] if _version("mrs") else None) or ">=3.10"
     least = tuple(int(part) for part in re.findall(r"\d+", asked)[:2])
     told = f"{platform.python_version()} on {platform.system()} {platform.machine()}"
     good = sys.version_info[:2] >= least

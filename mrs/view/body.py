@@ -36,7 +36,8 @@ class BodyView:
         self.marks = [scene.add_icosphere(f"{name}/contact{n}", 0.045, CONTACT, subdivisions=1, visible=False) for n in range(4)]
         self._marked = True
         self.label = scene.add_label(f"{name}/label", label, anchor="bottom-center") if label else None
-        self.path = self.frustum = None
+        self.path: Any = None
+        self.frustum: Any = None
         self.show({part: True for part in PARTS} | {"skeleton": False})
 
     def place(self, turn: np.ndarray, shift: np.ndarray) -> None:
