@@ -144,12 +144,21 @@ def _gpu() -> Iterator[Check]:
 
 
 def _graphics() -> Iterator[Check]:
-    """OpenGL without a screen, which only pyrender asks for."""
-    found = [name for name in ("EGL", "OSMesa", "GL") if ctypes.util.find_library(name)]
-    usable = {"EGL", "OSMesa"} & set(found)
-    told = f"found {', '.join(found)}" if found else "not found"
-    yield Check("graphics", "OpenGL", "ok" if usable else "off", f"{told}; only --renderer pyrender needs it",
-                "" if usable or sys.platform != "linux" else "apt install libegl1 libgl1-mesa-dri")
+    """OpenGL without a screen, with which `mrs render` is quicker; it paints without."""
+    if importlib.util.find_spec("moderngl") is None:
+        yield Check("graphics", "OpenGL", "off", "moderngl is not installed; mrs render paints without it, more slowly", "pip install 'mrs[gl]'")
+        return
+    from mrs.render.gl import open_context
+
+    try:
+        context = open_context()
+    except MrsError as error:
+        found = [name for name in ("EGL", "OSMesa", "GL") if ctypes.util.find_library(name)]
+        yield Check("graphics", "OpenGL", "off", f"{str(error).partition(' Type:')[0]} Libraries: {', '.join(found) or 'none'}",
+                    "apt install libegl1 libgl1-mesa-dri")
+    else:
+        yield Check("graphics", "OpenGL", "ok", f"{context.info['GL_RENDERER']}, OpenGL {context.version_code / 100:.1f}")
+        context.release()
 
 
 def _codecs() -> Iterator[Check]:

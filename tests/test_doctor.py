@@ -82,6 +82,17 @@ def test_a_gpu_that_is_not_used(monkeypatch, tmp_path):
     assert next(iter(doctor._gpu())).state == "ok"
 
 
+def test_opengl_is_opened_where_moderngl_is(monkeypatch):
+    """Without moderngl the extra is named; with it, a context is opened or the driver named."""
+    monkeypatch.setattr(doctor.importlib.util, "find_spec", lambda name: None)
+    absent = next(iter(doctor._graphics()))
+    assert (absent.state, absent.todo) == ("off", "pip install 'mrs[gl]'")
+    monkeypatch.undo()
+    pytest.importorskip("moderngl")
+    found = next(iter(doctor._graphics()))
+    assert "OpenGL 3." in found.told or "OpenGL 4." in found.told or found.todo.startswith("apt install")
+
+
 def test_broken_models_are_found(monkeypatch, tmp_path):
     """An embedded file that is gone and a fetched one that has changed are named with what brings them back."""
     shutil.copytree(data.place("models").parent, tmp_path / "data")
