@@ -24,7 +24,8 @@ _TOLD = ("video", "camera", "settings", "stages", "persons", "warnings", "timing
 def in_pipeline(pipeline, people: Sequence[Shown]) -> None:
     """Write the report of a running pipeline as one of its results, or leave the one that is still true."""
     outputs = pipeline.outputs
-    report = pipeline.folder.report | {"warnings": pipeline.all_warnings(), "timings": pipeline.timings()}
+    warnings = _with_older_film(pipeline.all_warnings(), pipeline.folder.root, outputs)
+    report = pipeline.folder.report | {"warnings": warnings, "timings": pipeline.timings()}
     film = pipeline.folder.root / FILM if FILM in outputs else None
     files = [*outputs, "run.json"]
     inputs = _inputs(pipeline.folder, report, people, film, files)
@@ -48,7 +49,9 @@ def of_folder(root: Path, shown: progress.Silent | None = None) -> Path:
         people = _people(root, report)
         outputs = [name for name in report.get("outputs", []) if name != NAME and (root / name).is_file()]
         film = root / FILM if FILM in outputs else None
-        facts = report | {"timings": {stage: row for stage, row in report.get("timings", {}).items() if stage != "report"}}
+        said = [line for line in report.get("warnings", []) if not line.startswith("Left from earlier runs")]
+        warnings = _with_older_film(said, root, outputs)
+        facts = report | {"warnings": warnings, "timings": {stage: row for stage, row in report.get("timings", {}).items() if stage != "report"}}
         inputs = _inputs(folder, facts, people, film, outputs)
         if not folder.is_current(NAME, key_of(inputs)):
             with (shown or progress.Silent()).step("report", 1, "pages") as update:
@@ -60,6 +63,13 @@ def of_folder(root: Path, shown: progress.Silent | None = None) -> Path:
     finally:
         folder.close()
     return root / NAME
+
+
+def _with_older_film(warnings: list[str], root: Path, outputs: Sequence[str]) -> list[str]:
+    """Add what is to be said of an overlay that shows another motion than the page."""
+    if FILM in outputs or not (root / FILM).is_file():
+        return warnings
+    return [*warnings, f"{FILM} shows an earlier motion and is left out here. To draw it anew, type: mrs run VIDEO -o {root}"]
 
 
 def _people(root: Path, report: dict[str, Any]) -> list[Shown]:

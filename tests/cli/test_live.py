@@ -79,6 +79,16 @@ def test_refusals_are_one_line(clip, capsys, arguments, code, words):
     assert ended.code == code and words in ended.err and ended.err.strip().count("\n") == 0, ended.err
 
 
+@pytest.mark.heavy
+def test_the_sample_clip_is_followed_with_a_delay_that_stays():
+    """The shipped detector on the sample clip at its own speed: people in most frames, and no delay that grows."""
+    ended = real("live", "--source", ROOT / "examples/walk_and_jump.mp4", "--no-view", "--json")
+    frames, told = lines(ended)
+    delays = np.array([frame["delay_s"] for frame in frames])
+    assert told["with_people"] > 0.8 * told["shown"] and told["read"] == told["shown"] + told["dropped"] == 161
+    assert np.median(delays[-5:]) < 3 * np.median(delays) and np.median(delays) < 2
+
+
 def test_without_viser_it_says_what_to_install(clip, tmp_path):
     """The real command without the extra: exit 4 and the command."""
     (tmp_path / "viser.py").write_text("raise ImportError('not here')")

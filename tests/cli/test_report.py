@@ -59,3 +59,15 @@ def test_what_is_no_run_is_refused_in_one_line(tmp_path, capsys, made, words):
             (root / "run.json").write_text("{")
     ended = here(capsys, "report", root)
     assert ended.code == 3 and words in ended.err and ended.err.count("\n") == 1 and not (root / "report.html").exists()
+
+
+def test_after_smoothing_alone_the_page_is_made_once(tmp_path, capsys):
+    """mrs report leaves the page of mrs smooth as it is, although the overlay is of an earlier motion."""
+    make_video(tmp_path / "clip.mp4", count=12)
+    flags = [flag for flag in FLAGS if flag != "--no-overlay"]
+    assert here(capsys, "run", tmp_path / "clip.mp4", "-o", tmp_path / "o", *flags).code == 0
+    assert here(capsys, "smooth", tmp_path / "o", "--plugin", FAKES, "--set", "smoother.strength=0.25").code == 0
+    page = tmp_path / "o/report.html"
+    written = page.stat().st_mtime_ns
+    assert "shows an earlier motion" in page.read_text()
+    assert here(capsys, "report", tmp_path / "o").code == 0 and page.stat().st_mtime_ns == written

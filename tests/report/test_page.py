@@ -124,8 +124,29 @@ def test_a_large_film_is_made_smaller_and_a_long_one_stays_outside(tmp_path, mon
     assert len(small) < film.stat().st_size and video.size_px == (160, 160 * SIZE[1] // SIZE[0])
     assert np.allclose(video.times_s, Video.open(film).times_s, atol=1e-4)
     assert page_film.embedded(film, page_film.LONGEST_S + 1) is None
+    assert page_film.embedded(film, page_film.LONGEST_ANEW_S + 1) is None
     monkeypatch.setattr(page_film, "LONGEST_S", 0.1)
     assert 'data-film="overlay.mp4"' in of_run.of_folder(root).read_text()
+
+
+def test_encoding_begins_with_a_size_that_can_fit(tmp_path, monkeypatch):
+    """A film ten times too large is not encoded at sizes that are still too large."""
+    film = make_run(tmp_path / "run", seconds=1.0, people=1, options={"crf": "0"}) / "overlay.mp4"
+    monkeypatch.setattr(page_film, "BYTES_A_S", 1)
+    monkeypatch.setattr(page_film, "LEAST_BYTES", film.stat().st_size // 10)
+    tried = []
+    monkeypatch.setattr(page_film, "_encode", lambda source, target, side, crf: (tried.append(side), target.write_bytes(b"small")))
+    assert page_film.embedded(film, 1.0) == b"small" and len(tried) == 1 and tried[0] < page_film.SIDES_PX[0][0]
+
+
+def test_an_overlay_of_an_earlier_motion_is_left_out(tmp_path):
+    """Where the overlay is none of the run's results any more, the page says so and how to draw it."""
+    root = make_run(tmp_path / "run", seconds=0.5, people=1)
+    report = json.loads((root / "run.json").read_text())
+    report["outputs"].remove("overlay.mp4")
+    (root / "run.json").write_text(json.dumps(report))
+    text = of_run.of_folder(root).read_text()
+    assert 'data-film=""' in text and "shows an earlier motion" in text
 
 
 def test_long_clips_are_thinned(monkeypatch):
