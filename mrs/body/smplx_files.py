@@ -8,6 +8,7 @@ file of the models comes with mrs, and their licences are between the user and t
 from __future__ import annotations
 
 import os
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -198,6 +199,8 @@ def _check_tree(held: dict[str, Any], joints: int, path: Path) -> None:
 def _held(path: Path) -> dict[str, Any]:
     """What a file holds, by name; npz without pickles, pkl by the restricted reader."""
     if path.suffix.lower() == ".npz":
+        if not zipfile.is_zipfile(path):
+            raise InputError(f"Expected a body model in {path}, but it is no npz, or a part of one.")
         try:
             with np.load(path, allow_pickle=False) as file:
                 return {name: file[name] for name in (*WANTED, "kintree_table") if name in file.files}

@@ -8,6 +8,7 @@ They are read by :mod:`mrs.formats.restricted`, which runs nothing that a file n
 
 from __future__ import annotations
 
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -135,6 +136,8 @@ def _add_mean(state: dict[str, np.ndarray], path: Path, mean: str | None) -> Non
     if not place.is_file():
         raise MissingError(f"Expected the mean parameters that {path} lacks at {place}, but there is no such file. Get {MEAN_FILE} from "
                            "http://visiondata.cis.upenn.edu/spin/data.tar.gz (its terms are SMPL's), and type: --set lifter.mean=FILE")
+    if not zipfile.is_zipfile(place):
+        raise InputError(f"Expected pose, shape and cam in {place}, but it is no npz, or a part of one.")
     try:
         with np.load(place, allow_pickle=False) as file:
             state |= {name: np.asarray(file[part], np.float32).reshape(1, -1) for name, part in STARTS.items()}

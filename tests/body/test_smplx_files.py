@@ -155,6 +155,8 @@ def test_a_file_that_moved_is_found_in_the_folder_of_the_environment(tmp_path, m
     told = {entry["path"]: entry for entry in smplx_files.all_found()}
     assert told[str(path)]["family"] == "SMPL" and told[str(path)]["vertices"] == 2698 and "sha256" in told[str(path)]
     assert "can't be read" in told[str(tmp_path / "broken.pkl")]["error"]
+    (tmp_path / "broken.npz").write_bytes(path.read_bytes()[:5000])
+    assert "it is no npz" in smplx_files.found(tmp_path / "broken.npz")["error"]
 
 
 def test_a_folder_means_its_neutral_model(tmp_path):
