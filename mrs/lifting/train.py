@@ -1,0 +1,273 @@
+"""Train the encoder: films by the batch, no step waits for the device, checkpoints from which training goes on exactly.
+
+    python -m mrs.lifting.train --data CORPUS [--bank BANK] --out RUN [--device cuda] [--minutes M | --steps N] [--resume]
+
+is what `mrs train hmr` runs; it needs no more than torch and numpy (and pluggy, which `mrs` imports).
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import time
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from mrs.errors import InputError, UsageError
+from mrs.lifting import corpus, measure
+from mrs.lifting.dice import Dice
+from mrs.lifting.encoder import Encoder, Said, Size
+from mrs.lifting.figure import Figure
+from mrs.lifting.films import Films, Studio
+from mrs.lifting.noise import Bank
+from mrs.lifting.points import POINTS
+from mrs.lifting.poses import Mix
+
+FORMAT = "mrs-lifter-1"
+CHECKPOINT, BEST, LOG, RECIPE = "checkpoint.pt", "weights.pt", "log.jsonl", "recipe.json"
+LIMBS = [1, 2, 4, 5, 7, 8, 16, 17, 18, 19, 20, 21]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to train. Of `steps` and `minutes` one says when to stop and how the learning rate falls."""
+
+    batch: int = 256
+    reel: int = 1024
+    rate: float = 1e-3
+    last_rate: float = 1e-5
+    decay: float = 0.01
+    warm_steps: int = 200
+    clip: float = 1.0
+    ema: float = 0.999
+    seed: int = 0
+    steps: int = 0
+    minutes: float = 0.0
+    width: int = 320
+    hidden: int = 896
+    code: int = 256
+    rotation: float = 0.3
+    velocity: float = 1.0
+    flat: float = 0.5
+    betas: float = 0.01
+    feet: float = 0.05
+    sure: float = 0.02
+
+
+def losses(said: Said, films: Films, figure: Figure, recipe: Recipe) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+    """Return the sum and its terms (metres and their like), as tensors on the device."""
+    truth, view = films.truth, films.view
+    bones = figure.bones_of(said.betas)
+    joints = figure.hang(said.turned, bones)
+    off = joints - truth.joints_m
+    away = off.norm(dim=-1)
+    weight = torch.ones(24, device=away.device)
+    weight[LIMBS] = 1.5
+    back = view.turn.transpose(-1, -2)[:, :, None]
+    moved = (back @ off[..., None])[..., 0]
+    moved = (moved[:, 1:] - moved[:, :-1]).norm(dim=-1)
+    marks = figure.marks(joints, said.turned, said.betas)[:, :, : len(POINTS)]
+    scale = 2 * torch.nn.functional.softplus(said.camera[..., None, :1])
+    flat = scale * (marks[..., :2] + said.camera[..., None, 1:])
+    terms = {
+        "joints": 2 * (away * weight).mean(),
+        "rotation": recipe.rotation * ((said.turned - truth.turned) ** 2).sum((-1, -2)).clamp_max(8).mean(),
+        "velocity": recipe.velocity * (moved * weight).mean() * 4,
+        "flat": recipe.flat * torch.nn.functional.smooth_l1_loss(flat, truth.flat.clamp(-8, 8), beta=0.1),
+        "betas": recipe.betas * ((said.betas - truth.betas) ** 2).mean(),
+        "feet": recipe.feet * (_odds(said.contacts, truth.contacts).mean((1, 2)) * truth.feet).mean(),
+        "sure": recipe.sure * _odds(said.sure, torch.exp(-((away.detach() / 0.12) ** 2))).mean(),
+    }
+    return sum(terms.values()), terms
+
+
+def _odds(said, true):
+    return torch.nn.functional.binary_cross_entropy_with_logits(said, true, reduction="none")
+
+
+class Trainer:
+    """Network, its running mean, optimiser and dice: all that a checkpoint holds."""
+
+    def __init__(self, recipe: Recipe, clips: corpus.Clips, device: str, bank: Path | None):
+        torch.manual_seed(recipe.seed)
+        self.recipe, self.device = recipe, torch.device(device)
+        self.net = Encoder(Size(width=recipe.width, hidden=recipe.hidden, code=recipe.code)).to(device)
+        self.mean = Encoder(self.net.size).to(device).requires_grad_(False)
+        self.mean.load_state_dict(self.net.state_dict())
+        self.optimiser = torch.optim.AdamW(self.net.parameters(), recipe.rate, weight_decay=recipe.decay, betas=(0.9, 0.98),
+                                           fused=self.device.type == "cuda")
+        self.dice = Dice(device, recipe.seed)
+        self.studio = Studio(clips.part(False), device, bank=None if bank is None else Bank(bank, device))
+        self.figure = self.studio.figure
+        self.step_count, self.seconds, self.reel, self.taken = 0, 0.0, None, 0
+        self.sums: dict[str, torch.Tensor] = {}
+
+    def share(self) -> float:
+        """How much of the training is done, 0 to 1."""
+        done = self.step_count / self.recipe.steps if self.recipe.steps else self.seconds / (60 * self.recipe.minutes)
+        return min(done, 1.0)
+
+    def step(self) -> None:
+        """Take one step; nothing here waits for the device."""
+        films = self._films()
+        rate = self._rate()
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+        amp = torch.autocast("cuda", torch.bfloat16) if self.device.type == "cuda" else contextlib.nullcontext()
+        with amp:
+            said = self.net(measure.numbers_of(films))
+        loss, terms = losses(said, films, self.figure, self.recipe)
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.net.parameters(), self.recipe.clip, foreach=True)
+        self.optimiser.step()
+        self.step_count += 1
+        keep = min(self.recipe.ema, (1 + self.step_count) / (10 + self.step_count))
+        torch._foreach_lerp_(list(self.mean.parameters()), list(self.net.parameters()), 1 - keep)
+        for name, value in terms.items():
+            self.sums[name] = self.sums.get(name, 0) + value.detach()
+
+    def _films(self) -> Films:
+        """Take the next batch; films are shot some batches at a time."""
+        size = self.recipe.batch
+        if self.reel is None or self.taken + size > self.recipe.reel:
+            with torch.no_grad():
+                self.reel = self.studio.shoot(self.dice, self.recipe.reel, Mix())
+            self.taken = 0
+        films = self.reel.part(slice(self.taken, self.taken + size))
+        self.taken += size
+        return films
+
+    def _rate(self) -> float:
+        r = self.recipe
+        warm = min((self.step_count + 1) / r.warm_steps, 1.0)
+        return warm * (r.last_rate + (r.rate - r.last_rate) * 0.5 * (1 + np.cos(np.pi * self.share())))
+
+    def means(self) -> dict[str, float]:
+        """Mean of each term since the last call; this waits for the device."""
+        steps = max(self.step_count - getattr(self, "told", 0), 1)
+        out = {name: float(value) / steps for name, value in self.sums.items()}
+        self.sums, self.told = {}, self.step_count
+        return out
+
+    def state(self) -> dict:
+        """All of it; a reel that is half used is shot again from where its dice stood."""
+        return {"format": FORMAT, "recipe": asdict(self.recipe), "net": self.net.state_dict(), "mean": self.mean.state_dict(),
+                "optimiser": self.optimiser.state_dict(), "dice": self.dice.generator.get_state(), "step": self.step_count,
+                "seconds": self.seconds, "size": self.net.facts()}
+
+    def at_reel(self) -> bool:
+        """Whether the next step begins a new reel: there training can be cut without a trace."""
+        return self.reel is None or self.taken + self.recipe.batch > self.recipe.reel
+
+    def restore(self, state: dict) -> None:
+        """Go on from a state."""
+        self.net.load_state_dict(state["net"])
+        self.mean.load_state_dict(state["mean"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.dice.generator.set_state(state["dice"].cpu())
+        self.step_count, self.seconds = state["step"], state["seconds"]
+        self.told, self.reel = self.step_count, None
+
+
+def run(trainer: Trainer, out: Path, test: measure.Test, tell, *, look_s: float = 20.0, until_s: float | None = None) -> None:
+    """Train until the recipe's end (or `until_s` seconds from now), with a look and a checkpoint every `look_s` seconds."""
+    began, before, last = time.monotonic(), trainer.seconds, time.monotonic()
+    while trainer.share() < 1:
+        trainer.step()
+        if trainer.step_count % 16 == 0 and trainer.device.type == "cuda":
+            torch.cuda.synchronize()
+        now = time.monotonic()
+        trainer.seconds = before + now - began
+        stop = until_s is not None and now - began > until_s
+        if trainer.at_reel() and (now - last > look_s or stop):
+            _look(trainer, out, test, tell)
+            last = time.monotonic()
+            if stop:
+                return
+    _look(trainer, out, test, tell)
+
+
+def _look(trainer: Trainer, out: Path, test: measure.Test, tell) -> None:
+    """Measure on held-out clips, tell, and keep a checkpoint."""
+    numbers = {"step": trainer.step_count, "seconds": round(trainer.seconds, 1), "windows": trainer.step_count * trainer.recipe.batch,
+               **{k: round(v, 4) for k, v in trainer.means().items()}, **test.measure(trainer.mean)}
+    save(out / CHECKPOINT, trainer.state())
+    save(out / BEST, {"format": FORMAT, "net": trainer.mean.state_dict(), "size": trainer.net.facts(),
+                      "recipe": asdict(trainer.recipe), "told": numbers})
+    tell(numbers)
+
+
+def save(path: Path, state: dict) -> None:
+    """Write in one step, so that there is never half a file."""
+    temporary = path.with_suffix(".tmp")
+    torch.save(state, temporary)
+    os.replace(temporary, path)
+
+
+def load(path: Path, device="cpu") -> dict:
+    """Read what :func:`save` wrote; nothing in the file is run."""
+    try:
+        state = torch.load(path, map_location=device, weights_only=True)
+        if state["format"] != FORMAT:
+            raise ValueError(f"its format is {state['format']}")
+    except FileNotFoundError:
+        raise InputError(f"Expected a checkpoint of mrs train hmr at {path}, but there is none.") from None
+    except Exception as error:
+        raise InputError(f"Expected a checkpoint of mrs train hmr at {path}, but it can't be read: {' '.join(str(error).split())[:200]}") from None
+    return state
+
+
+def session(data, out: Path, recipe: Recipe, *, device: str = "cpu", bank: Path | None = None, resume: bool = False, tell=None,
+            look_s: float = 20.0, until_s: float | None = None) -> Path:
+    """Train in a run folder and return the path of the weights."""
+    out = Path(out)
+    out.mkdir(parents=True, exist_ok=True)
+    state = load(out / CHECKPOINT, "cpu") if resume else None
+    if state is not None:
+        recipe = Recipe(**state["recipe"])
+    elif (out / CHECKPOINT).is_file():
+        raise UsageError(f"Expected a new folder, but {out} holds a training. Add --resume, or choose another --out.")
+    if bool(recipe.steps) == bool(recipe.minutes):
+        raise UsageError("Expected either --steps or --minutes, which say when to stop.")
+    clips = corpus.load(data)
+    trainer = Trainer(recipe, clips, device, bank)
+    if state is not None:
+        trainer.restore(state)
+    (out / RECIPE).write_text(json.dumps(asdict(recipe), indent=1))
+    with open(out / LOG, "a" if resume else "w", encoding="utf-8", buffering=1) as log:
+        def both(numbers: dict) -> None:
+            log.write(json.dumps(numbers) + "\n")
+            if tell is not None:
+                tell(numbers)
+
+        run(trainer, out, measure.Test(clips.part(True), device, bank=trainer.studio.spoiler.bank), both, look_s=look_s, until_s=until_s)
+    return out / BEST
+
+
+def main(argv=None) -> None:
+    """Train from the command line, without click."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", action="append", required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--bank", type=Path)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--resume", action="store_true")
+    parser.add_argument("--look", type=float, default=20.0)
+    for field in fields(Recipe):
+        parser.add_argument(f"--{field.name.replace('_', '-')}", type=type(field.default), default=field.default)
+    args = vars(parser.parse_args(argv))
+    recipe = Recipe(**{f.name: args[f.name] for f in fields(Recipe)})
+    torch.set_float32_matmul_precision("high")
+    path = session(args["data"], args["out"], recipe, device=args["device"], bank=args["bank"], resume=args["resume"],
+                   tell=lambda n: print(json.dumps(n), flush=True), look_s=args["look"])
+    print(path, flush=True)
+
+
+if __name__ == "__main__":
+    main()
