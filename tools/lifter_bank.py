@@ -1,8 +1,8 @@
 """What BlazePose gets wrong: training clips rendered with the embedded body, detected, and compared with the truth.
 
     python -m tools.lifter_bank CORPUS FOLDER --films 400    # render and detect; goes on where it stopped
-    python -m tools.lifter_bank CORPUS FOLDER --pack FILE    # errors of all films in FOLDER, for mrs train hmr --bank
-    python -m tools.lifter_bank CORPUS FOLDER --report       # how large they are
+    python -m tools.lifter_bank CORPUS FOLDER --pack FILE    # all films in FOLDER as one file, for mrs train hmr --bank;
+                                                             # says how large the errors are
 
 CORPUS is a folder of `mrs data`. Held-out clips (mrs/lifting/corpus.py) are never filmed.
 """
@@ -31,15 +31,13 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--films", type=int, default=0)
     parser.add_argument("--pack", type=Path)
-    parser.add_argument("--report", action="store_true")
+    parser.add_argument("--most", type=int, default=10**6, help="pack so many films at most")
     args = parser.parse_args()
     if args.films:
         film(args.corpus, args.folder, args.films)
-    if args.pack or args.report:
-        arrays = errors(args.folder)
-        if args.pack:
-            np.savez_compressed(args.pack, **arrays)
-        report(arrays)
+    if args.pack:
+        np.savez_compressed(args.pack, **packed(args.folder, args.most))
+        report(bank_of(args.pack, args.corpus))
 
 
 def film(corpus_path: str, folder: Path, count: int) -> None:
@@ -81,40 +79,37 @@ def _film(motion, rng, seed: int, path: Path) -> None:
     os.replace(temporary, path)
 
 
-def errors(folder: Path) -> dict[str, np.ndarray]:
-    """Errors of every film: flat (N, D, 2) in the person's size, deep_m (N, D, 3), sure (N, D), first and frames of each film.
-
-    Axes are those of the upright person in the picture; the size is the diagonal of the true points' box, meaned over the film.
-    """
+def packed(folder: Path, longest: int) -> dict[str, np.ndarray]:
+    """What was seen and what was true of films in FOLDER, as :class:`mrs.lifting.detections.Detected` reads it."""
     from mrs.skeletons import BLAZEPOSE_33
 
-    body, out = load_body(), {"flat": [], "deep_m": [], "sure": []}
-    deep_names = points.DEEP
-    for path in sorted(p for p in folder.glob("*.npz") if ".part" not in p.name):
-        with np.load(path) as f:
+    body, rows = load_body(), points.columns(BLAZEPOSE_33)[: len(points.DEEP)]
+    out: dict[str, list] = {name: [] for name in ("quat", "pelvis_m", "rays", "deep_m", "R", "betas")}
+    for path in sorted(p for p in folder.glob("*.npz") if len(p.suffixes) == 1)[:longest]:
+        with np.load(path, allow_pickle=False) as f:
             film = {name: f[name] for name in f.files}
         if len(film["px"]) < 16:
             continue
-        motion = body.motion(np.arange(len(film["quat"])) / 30, film["root"], film["quat"], film["betas"])
-        turned = body.global_rotations(motion.local_quat_wxyz)
-        marks = body.landmarks(motion.joints_m, turned, deep_names, motion.betas) @ film["R"].T + film["t"]
-        true = marks[..., :2] / marks[..., 2:]
-        rows = points.columns(BLAZEPOSE_33)[: len(deep_names)]
-        px, p3 = film["px"][:, rows], film["p3"][:, rows]
-        seen = (px[..., :2] - film["K"][:2, 2]) / film["K"][0, 0]
-        size = np.linalg.norm(true.max(1) - true.min(1), axis=-1).mean()
-        hips, shoulders = ([deep_names.index(f"{side}_{part}") for side in ("left", "right")] for part in ("hip", "shoulder"))
-        down = rotations.normalise(true[:, hips].mean(1) - true[:, shoulders].mean(1))
-        back = np.stack([np.stack([down[:, 1], -down[:, 0]], -1), down], -2)
-        deep = p3 - (marks - marks[:, hips].mean(1, keepdims=True))
-        deep[..., :2] = deep[..., :2] @ np.swapaxes(back, -1, -2)
-        out["flat"].append(((seen - true) / size) @ np.swapaxes(back, -1, -2))
-        out["deep_m"].append(deep)
-        out["sure"].append(px[..., 2])
-    frames = np.array([len(f) for f in out["flat"]])
-    joined = {name: np.concatenate(values) for name, values in out.items()}
-    joined["flat"], joined["deep_m"] = joined["flat"].clip(-0.5, 0.5), joined["deep_m"].clip(-1.5, 1.5)
-    return {name: v.astype(np.float16) for name, v in joined.items()} | {"first": np.cumsum([0, *frames[:-1]]), "frames": frames}
+        pelvis = body.joints(film["root"].astype(float), film["quat"].astype(float), film["betas"])[:, 0] @ film["R"].T + film["t"]
+        rays = film["px"][:, rows].copy()
+        rays[..., :2] = (rays[..., :2] - film["K"][:2, 2]) / film["K"][0, 0]
+        for name, value in (("quat", np.round(film["quat"] * 32767).astype(np.int16)), ("pelvis_m", pelvis.astype(np.float32)),
+                            ("rays", rays.astype(np.float16)), ("deep_m", film["p3"][:, rows].astype(np.float16)),
+                            ("R", film["R"].astype(np.float32)), ("betas", film["betas"].astype(np.float32))):
+            out[name].append(value)
+    frames = np.array([len(f) for f in out["quat"]])
+    whole = {name: np.stack(out[name]) if name in ("R", "betas") else np.concatenate(out[name]) for name in out}
+    return whole | {"first": np.cumsum([0, *frames[:-1]]), "frames": frames}
+
+
+def bank_of(path: Path, corpus_path: str) -> dict[str, np.ndarray]:
+    """The errors in a packed file."""
+    from mrs.lifting import corpus
+    from mrs.lifting.detections import Detected
+    from mrs.lifting.films import Studio
+
+    bank = Detected(path, Studio(corpus.load([corpus_path]).part(False))).bank()
+    return {"flat": bank.flat.numpy(), "deep_m": bank.deep.numpy(), "sure": bank.sure.numpy(), "first": bank.first.numpy()}
 
 
 def report(arrays: dict[str, np.ndarray]) -> None:

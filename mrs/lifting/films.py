@@ -48,6 +48,15 @@ class Films:
         return Films(self.seen.part(rows), View(self.view.turn[rows], self.view.size[rows]),
                      Truth(*(value[rows] for value in vars(self.truth).values())))
 
+    def with_more(self, other: Films) -> Films:
+        """Return these windows and others."""
+        return Films(*(type(mine)(*(torch.cat(pair) for pair in zip(vars(mine).values(), vars(more).values(), strict=True)))
+                       for mine, more in zip(vars(self).values(), vars(other).values(), strict=True)))
+
+    def tensors(self) -> list[torch.Tensor]:
+        """Return every tensor, in order."""
+        return [value for part in vars(self).values() for value in vars(part).values()]
+
 
 @dataclass(frozen=True)
 class Shots:
@@ -114,14 +123,19 @@ class Studio:
         deep = marks[:, :, : len(DEEP)] - marks[:, :, HIPS].mean(2, keepdim=True)
         size = (flat.amax(2) - flat.amin(2)).norm(dim=-1).mean(1)
         rays, deep = self.spoiler.spoil(dice, flat, deep, size, times, roll)
-        rays, has_deep = self._as_detected(dice, rays, inside, deep_share)
-        wrong = 1 + s.focal_error * dice.normal(windows, 1, 1, 1) * dice.chance(0.5, windows, 1, 1, 1)
-        rays = torch.cat([rays[..., :2] * wrong.clamp(0.6, 1.6), rays[..., 2:]], -1)
+        rays, has_deep = self.as_detected(dice, rays, inside, deep_share)
+        return self.finished(dice, rays, deep, has_deep, times, R, turned, joints, points, betas, contacts, feet)
+
+    def finished(self, dice: Dice, rays, deep, has_deep, times, R, turned, joints, points, betas, contacts, feet) -> Films:
+        """Choose the view, and say the truth in it; for some the focal length is not the camera's."""
+        windows, s = len(times), self.shots
+        wrong = (1 + s.focal_error * dice.normal(windows, 1, 1, 1) * dice.chance(0.5, windows, 1, 1, 1)).clamp(0.6, 1.6)
+        rays = torch.cat([rays[..., :2] * wrong, rays[..., 2:]], -1)
         known = has_deep * rays[..., 2].amax(2).gt(0).float()
-        seen = Seen(rays, deep, known, times, self._up(dice, R, len(times[0])), (~dice.chance(0.2, windows)).float())
+        seen = Seen(rays, deep, known, times, self._up(dice, R, times.shape[1]), (~dice.chance(0.2, windows)).float())
         view = view_of(seen)
         turn = view.turn @ R[:, None]
-        clean = View(view.turn, view.size / wrong[:, 0, 0, 0].clamp(0.6, 1.6))
+        clean = View(view.turn, view.size / wrong[:, 0, 0, 0])
         truth = Truth(turn[:, :, None] @ turned, joints @ turn.transpose(-1, -2), clean.place(points), betas, contacts, feet)
         return Films(seen, view, truth)
 
@@ -157,7 +171,7 @@ class Studio:
         down = torch.nn.functional.normalize(down, dim=-1, eps=1e-9)
         return torch.stack([torch.stack([down[..., 1], -down[..., 0]], -1), down], -1)
 
-    def _as_detected(self, dice: Dice, rays, inside, deep_share):
+    def as_detected(self, dice: Dice, rays, inside, deep_share):
         """Leave out what the keypoint set lacks and what is outside the picture; say which windows (B, 1) have 3D landmarks."""
         windows = len(rays)
         kind = dice.rows(self.often, windows)

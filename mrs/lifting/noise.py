@@ -6,7 +6,6 @@ Errors come half from a model and half, where there is a bank, from real detecti
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -34,39 +33,39 @@ class Errors:
     limbs: float = 0.07
     swaps: float = 0.05
     swapped: float = 0.012
-    white_m: float = 0.02
-    slow_m: float = 0.035
-    askew_deg: float = 9.0
+    wrong_limbs: float = 0.06
+    wrong_size: float = 0.08
+    white_m: float = 0.015
+    slow_m: float = 0.06
+    askew_deg: float = 14.0
     memory_s: float = 0.2
 
 
 class Bank:
-    """Errors of the real detector, clip by clip: flat (N, D, 2) in sizes, deep_m (N, D, 3), sure (N, D); axes of the view."""
+    """Errors of the real detector, film by film: flat (N, D, 2) in sizes, deep (N, D, 3) metres, sure (N, D); axes of the view."""
 
-    def __init__(self, path: Path | str, device):
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-
-        def put(values, dtype=torch.float32):
-            return torch.as_tensor(np.asarray(values), dtype=dtype, device=device)
-
-        self.flat, self.deep, self.sure = (put(arrays[n].astype(np.float32)) for n in ("flat", "deep_m", "sure"))
-        self.first, self.frames = put(arrays["first"], torch.long), put(arrays["frames"], torch.long)
+    def __init__(self, flat, deep, sure, first, frames):
+        self.flat, self.deep, self.sure, self.first, self.frames = flat, deep, sure, first, frames
 
     def draw(self, dice: Dice, times_s: torch.Tensor, rate_hz: float = 30.0):
-        """Errors (B, T, D, 2), (B, T, D, 3) and confidence (B, T, D) of random stretches, a third of them mirrored."""
-        windows = len(times_s)
-        clip = dice.below(torch.full((windows,), float(len(self.first)), device=dice.device))
-        length = (self.frames[clip] - 1)[:, None].float()
-        at = dice.uniform(windows, 1) * length + times_s * rate_hz
-        at = length - (torch.remainder(at, 2 * length) - length).abs()
-        rows = self.first[clip][:, None] + at.round().long()
+        """Errors (B, T, D, 2), (B, T, D, 3) and confidence (B, T, D) of random stretches, half of them mirrored."""
+        rows = stretches(dice, self.first, self.frames, times_s * rate_hz)
         flat, deep, sure = self.flat[rows], self.deep[rows], self.sure[rows]
         flip = torch.as_tensor(FLIP[: len(DEEP)], device=dice.device)
-        mirror = dice.chance(0.5, windows, 1, 1)
+        mirror = dice.chance(0.5, len(times_s), 1, 1)
         turn = torch.tensor([-1.0, 1, 1], device=dice.device)
         return (torch.where(mirror[..., None], flat[:, :, flip] * turn[:2], flat),
                 torch.where(mirror[..., None], deep[:, :, flip] * turn, deep), torch.where(mirror, sure[:, :, flip], sure))
+
+
+def stretches(dice: Dice, first, frames, ahead, film=None) -> torch.Tensor:
+    """Rows (B, T) of films that begin anywhere and go on by `ahead` (B, T) frames, back and forth."""
+    if film is None:
+        film = dice.below(torch.full((len(ahead),), float(len(first)), device=dice.device))
+    length = (frames[film] - 1)[:, None].float()
+    at = dice.uniform(len(ahead), 1) * length + ahead
+    at = length - (torch.remainder(at, 2 * length) - length).abs()
+    return first[film][:, None] + at.round().long()
 
 
 def lasting(dice: Dice, times_s: torch.Tensor, shape: tuple[int, ...], memory_s: float) -> torch.Tensor:
@@ -104,6 +103,7 @@ class Spoiler:
         sure = None
         if self.bank is not None:
             error, deep_error, sure = self._real(dice, error, deep_error, times_s, roll)
+        error = error + self._wrong_limbs(dice, times_s)
         wild = dice.chance(e.outliers, windows, frames, len(POINTS), 1)
         error = error + wild * dice.normal(*flat.shape) * e.outlier_size
         away = error.norm(dim=-1)
@@ -111,8 +111,15 @@ class Spoiler:
         likely = likely.clamp_min(0.06) if sure is None else torch.where(sure[0], sure[1], likely.clamp_min(0.06))
         flat, deep = flat + error * size[:, None, None, None], deep + deep_error
         flat, deep, likely = self._exchanged(dice, flat, deep, likely)
-        likely = likely * self._kept(dice, windows, frames)
+        likely = likely * self.kept(dice, windows, frames)
         return torch.cat([flat, likely[..., None]], -1), deep
+
+    def _wrong_limbs(self, dice: Dice, times_s):
+        """Offsets (B, T, P, 2) of limbs that are taken for something else for a while."""
+        e, (windows, frames) = self.errors, times_s.shape
+        when = dice.events(e.wrong_limbs, windows, len(self.limbs), frames, 2, 20).float()
+        where = dice.normal(windows, len(self.limbs), 2) * e.wrong_size
+        return torch.einsum("blt,blc,lp->btpc", when, where, self.limbs) * dice.uniform(windows, frames, 1, 1, low=0.5, high=1.2)
 
     def _deep(self, dice: Dice, deep, times_s):
         """Errors of 3D landmarks: askew as a whole, flat or deep, of a wrong size, and each point by itself."""
@@ -152,7 +159,7 @@ class Spoiler:
         return (torch.where(swap[..., None], flat[:, :, self.flip], flat),
                 torch.where(swap[..., :n, None], deep[:, :, self.flip[:n]], deep), torch.where(swap, likely[:, :, self.flip], likely))
 
-    def _kept(self, dice: Dice, windows: int, frames: int):
+    def kept(self, dice: Dice, windows: int, frames: int):
         """1 (B, T, P) where a point is still seen."""
         e = self.errors
         dropped = dice.uniform(windows, frames, len(POINTS)) < dice.uniform(windows, 1, 1, high=e.drops)

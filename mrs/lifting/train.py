@@ -20,11 +20,11 @@ import torch
 
 from mrs.errors import InputError, UsageError
 from mrs.lifting import corpus, measure
+from mrs.lifting.detections import Detected
 from mrs.lifting.dice import Dice
 from mrs.lifting.encoder import Encoder, Said, Size
 from mrs.lifting.figure import Figure
 from mrs.lifting.films import Films, Studio
-from mrs.lifting.noise import Bank
 from mrs.lifting.points import POINTS
 from mrs.lifting.poses import Mix
 
@@ -51,12 +51,13 @@ class Recipe:
     width: int = 320
     hidden: int = 896
     code: int = 256
-    rotation: float = 0.3
-    velocity: float = 1.0
+    rotation: float = 0.1
+    velocity: float = 2.0
     flat: float = 0.5
     betas: float = 0.01
     feet: float = 0.05
     sure: float = 0.02
+    real: float = 0.12
 
 
 def losses(said: Said, films: Films, figure: Figure, recipe: Recipe) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
@@ -77,7 +78,7 @@ def losses(said: Said, films: Films, figure: Figure, recipe: Recipe) -> tuple[to
     terms = {
         "joints": 2 * (away * weight).mean(),
         "rotation": recipe.rotation * ((said.turned - truth.turned) ** 2).sum((-1, -2)).clamp_max(8).mean(),
-        "velocity": recipe.velocity * (moved * weight).mean() * 4,
+        "velocity": recipe.velocity * (moved * weight).mean(),
         "flat": recipe.flat * torch.nn.functional.smooth_l1_loss(flat, truth.flat.clamp(-8, 8), beta=0.1),
         "betas": recipe.betas * ((said.betas - truth.betas) ** 2).mean(),
         "feet": recipe.feet * (_odds(said.contacts, truth.contacts).mean((1, 2)) * truth.feet).mean(),
@@ -102,7 +103,9 @@ class Trainer:
         self.optimiser = torch.optim.AdamW(self.net.parameters(), recipe.rate, weight_decay=recipe.decay, betas=(0.9, 0.98),
                                            fused=self.device.type == "cuda")
         self.dice = Dice(device, recipe.seed)
-        self.studio = Studio(clips.part(False), device, bank=None if bank is None else Bank(bank, device))
+        self.studio = Studio(clips.part(False), device)
+        self.detected = None if bank is None else Detected(bank, self.studio)
+        self.studio.spoiler.bank = self.detected and self.detected.bank()
         self.figure = self.studio.figure
         self.step_count, self.seconds, self.reel, self.taken = 0, 0.0, None, 0
         self.sums: dict[str, torch.Tensor] = {}
@@ -133,15 +136,25 @@ class Trainer:
             self.sums[name] = self.sums.get(name, 0) + value.detach()
 
     def _films(self) -> Films:
-        """Take the next batch; films are shot some batches at a time."""
-        size = self.recipe.batch
-        if self.reel is None or self.taken + size > self.recipe.reel:
+        """Take the next batch; films are shot some batches at a time, and some of each batch are real sights."""
+        size, real = self.recipe.batch, self._real
+        if self.at_reel():
+            batches = self.recipe.reel // size
             with torch.no_grad():
-                self.reel = self.studio.shoot(self.dice, self.recipe.reel, Mix())
+                self.reel = self.studio.shoot(self.dice, batches * (size - real), Mix())
+                self.sights = self.detected.draw(self.dice, batches * real) if real else None
             self.taken = 0
-        films = self.reel.part(slice(self.taken, self.taken + size))
+        at = self.taken // size
+        films = self.reel.part(slice(at * (size - real), (at + 1) * (size - real)))
+        if real:
+            films = films.with_more(self.sights.part(slice(at * real, (at + 1) * real)))
         self.taken += size
         return films
+
+    @property
+    def _real(self) -> int:
+        """How many windows of a batch are real sights."""
+        return round(self.recipe.real * self.recipe.batch) if self.detected is not None else 0
 
     def _rate(self) -> float:
         r = self.recipe
