@@ -9,12 +9,15 @@ from mrs.body.model import Body, load_body
 from mrs.body.torch_body import TorchBody
 from mrs.lifting.points import POINTS, SOLES
 
+LIMBS = (1, 2, 4, 5, 7, 8, 16, 17, 18, 19, 20, 21)
+
 
 class Figure(TorchBody):
     """Forward kinematics of windows (B) of frames (T), a shape (B, 10) each. Landmarks: the encoder's points, then the soles."""
 
     def __init__(self, device="cpu", body: Body | None = None):
         super().__init__(body or load_body(), (*POINTS, *SOLES), device=device)
+        self.say = torch.as_tensor(np.where(np.isin(np.arange(24), LIMBS), 1.5, 1.0), dtype=torch.float32, device=device)
         self.carrier = torch.nn.functional.one_hot(self.share.argmax(1), 24).to(self.share)
 
     def bones_of(self, betas: torch.Tensor) -> torch.Tensor:

@@ -8,12 +8,11 @@ import torch
 from mrs.lifting.corpus import ACTIONS_APART, Clips
 from mrs.lifting.dice import Dice
 from mrs.lifting.encoder import Encoder
+from mrs.lifting.figure import LIMBS
 from mrs.lifting.films import Films, Shots, Studio
 from mrs.lifting.noise import Bank
 from mrs.lifting.poses import PLAIN
 from mrs.lifting.view import inputs
-
-LIMBS = (1, 2, 4, 5, 7, 8, 16, 17, 18, 19, 20, 21)
 
 
 def numbers_of(films: Films) -> torch.Tensor:

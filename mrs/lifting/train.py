@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import copy
 import json
+import math
 import os
+import shutil
 import time
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from mrs.errors import InputError, UsageError
@@ -30,7 +32,7 @@ from mrs.lifting.poses import Mix
 
 FORMAT = "mrs-lifter-1"
 CHECKPOINT, BEST, LOG, RECIPE = "checkpoint.pt", "weights.pt", "log.jsonl", "recipe.json"
-LIMBS = [1, 2, 4, 5, 7, 8, 16, 17, 18, 19, 20, 21]
+TERMS = ("joints", "rotation", "velocity", "flat", "betas", "feet", "sure")
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,7 @@ class Recipe:
     feet: float = 0.05
     sure: float = 0.02
     real: float = 0.12
+    graph: bool = True
 
 
 def losses(said: Said, films: Films, figure: Figure, recipe: Recipe) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
@@ -67,8 +70,7 @@ def losses(said: Said, films: Films, figure: Figure, recipe: Recipe) -> tuple[to
     joints = figure.hang(said.turned, bones)
     off = joints - truth.joints_m
     away = off.norm(dim=-1)
-    weight = torch.ones(24, device=away.device)
-    weight[LIMBS] = 1.5
+    weight = figure.say
     back = view.turn.transpose(-1, -2)[:, :, None]
     moved = (back @ off[..., None])[..., 0]
     moved = (moved[:, 1:] - moved[:, :-1]).norm(dim=-1)
@@ -97,18 +99,21 @@ class Trainer:
     def __init__(self, recipe: Recipe, clips: corpus.Clips, device: str, bank: Path | None):
         torch.manual_seed(recipe.seed)
         self.recipe, self.device = recipe, torch.device(device)
+        self.on_gpu = self.device.type == "cuda"
         self.net = Encoder(Size(width=recipe.width, hidden=recipe.hidden, code=recipe.code)).to(device)
         self.mean = Encoder(self.net.size).to(device).requires_grad_(False)
         self.mean.load_state_dict(self.net.state_dict())
-        self.optimiser = torch.optim.AdamW(self.net.parameters(), recipe.rate, weight_decay=recipe.decay, betas=(0.9, 0.98),
-                                           fused=self.device.type == "cuda")
+        self.optimiser = torch.optim.AdamW(self.net.parameters(), torch.tensor(recipe.rate, device=device) if self.on_gpu else recipe.rate,
+                                           weight_decay=recipe.decay, betas=(0.9, 0.98), fused=self.on_gpu, capturable=self.on_gpu)
         self.dice = Dice(device, recipe.seed)
         self.studio = Studio(clips.part(False), device)
         self.detected = None if bank is None else Detected(bank, self.studio)
         self.studio.spoiler.bank = self.detected and self.detected.bank()
         self.figure = self.studio.figure
-        self.step_count, self.seconds, self.reel, self.taken = 0, 0.0, None, 0
-        self.sums: dict[str, torch.Tensor] = {}
+        self.step_count, self.seconds, self.reel, self.sights, self.taken, self.told = 0, 0.0, None, None, 0, 0
+        self.lean = torch.zeros((), device=device)
+        self.sums = torch.zeros(len(TERMS), device=device)
+        self.graph = self.held = None
 
     def share(self) -> float:
         """How much of the training is done, 0 to 1."""
@@ -118,22 +123,69 @@ class Trainer:
     def step(self) -> None:
         """Take one step; nothing here waits for the device."""
         films = self._films()
-        rate = self._rate()
-        for group in self.optimiser.param_groups:
-            group["lr"] = rate
-        amp = torch.autocast("cuda", torch.bfloat16) if self.device.type == "cuda" else contextlib.nullcontext()
+        if self.on_gpu and self.recipe.graph and self.graph is None:
+            self.graph, self.held = self._captured(films)
+        self._set_rate()
+        if self.graph:
+            torch._foreach_copy_(self.held.tensors(), films.tensors())
+            self.graph.replay()
+        else:
+            self._learn(films)
+        self.step_count += 1
+
+    def _learn(self, films: Films) -> None:
+        """Forward, backward, update: device work alone, the same every time."""
+        amp = torch.autocast("cuda", torch.bfloat16, cache_enabled=False) if self.on_gpu else contextlib.nullcontext()
+        numbers = measure.numbers_of(films)
         with amp:
-            said = self.net(measure.numbers_of(films))
+            said = self.net(numbers)
         loss, terms = losses(said, films, self.figure, self.recipe)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.net.parameters(), self.recipe.clip, foreach=True)
         self.optimiser.step()
-        self.step_count += 1
-        keep = min(self.recipe.ema, (1 + self.step_count) / (10 + self.step_count))
-        torch._foreach_lerp_(list(self.mean.parameters()), list(self.net.parameters()), 1 - keep)
-        for name, value in terms.items():
-            self.sums[name] = self.sums.get(name, 0) + value.detach()
+        mean, net = list(self.mean.parameters()), [p.detach() for p in self.net.parameters()]
+        away = torch._foreach_sub(net, mean)
+        torch._foreach_mul_(away, self.lean)
+        torch._foreach_add_(mean, away)
+        self.sums += torch.stack([terms[name].detach() for name in TERMS])
+
+    def _captured(self, films: Films):
+        """Return the step as a CUDA graph and the tensors that it reads; (False, None) where that can't be had.
+
+        The steps that warm it up are undone, so that training does not depend on them.
+        """
+        held = Films(*(type(part)(*(v.clone() for v in vars(part).values())) for part in vars(films).values()))
+        before = [p.detach().clone() for p in (*self.net.parameters(), *self.mean.parameters())]
+        kept = copy.deepcopy(self.optimiser.state_dict()["state"])
+        try:
+            side = torch.cuda.Stream()
+            side.wait_stream(torch.cuda.current_stream())
+            with torch.cuda.stream(side):
+                for _ in range(3):
+                    self._learn(held)
+            torch.cuda.current_stream().wait_stream(side)
+            self._undo(before, kept)
+            graph = torch.cuda.CUDAGraph()
+            self.optimiser.zero_grad(set_to_none=True)
+            with torch.cuda.graph(graph):
+                self._learn(held)
+            return graph, held
+        except RuntimeError as error:
+            print(f"no CUDA graph: {' '.join(str(error).split())[:300]}", flush=True)
+            torch.cuda.synchronize()
+            self._undo(before, kept)
+            return False, None
+
+    def _undo(self, before, kept) -> None:
+        """Set weights and the optimiser's state back, in place."""
+        with torch.no_grad():
+            for now, old in zip((*self.net.parameters(), *self.mean.parameters()), before, strict=True):
+                now.copy_(old)
+            for number, state in enumerate(self.optimiser.state.values()):
+                for name, value in state.items():
+                    value.copy_(kept[number][name]) if number in kept else value.zero_()
+            self.sums.zero_()
 
     def _films(self) -> Films:
         """Take the next batch; films are shot some batches at a time, and some of each batch are real sights."""
@@ -156,16 +208,24 @@ class Trainer:
         """How many windows of a batch are real sights."""
         return round(self.recipe.real * self.recipe.batch) if self.detected is not None else 0
 
-    def _rate(self) -> float:
+    def _set_rate(self) -> None:
+        """Set the learning rate, and how far the running mean leans to the network."""
         r = self.recipe
         warm = min((self.step_count + 1) / r.warm_steps, 1.0)
-        return warm * (r.last_rate + (r.rate - r.last_rate) * 0.5 * (1 + np.cos(np.pi * self.share())))
+        rate = warm * (r.last_rate + (r.rate - r.last_rate) * 0.5 * (1 + math.cos(math.pi * self.share())))
+        for group in self.optimiser.param_groups:
+            if self.on_gpu:
+                group["lr"].fill_(rate)
+            else:
+                group["lr"] = rate
+        self.lean.fill_(1 - min(r.ema, (1 + self.step_count) / (10 + self.step_count)))
 
     def means(self) -> dict[str, float]:
         """Mean of each term since the last call; this waits for the device."""
-        steps = max(self.step_count - getattr(self, "told", 0), 1)
-        out = {name: float(value) / steps for name, value in self.sums.items()}
-        self.sums, self.told = {}, self.step_count
+        steps = max(self.step_count - self.told, 1)
+        out = dict(zip(TERMS, (self.sums / steps).tolist(), strict=True))
+        self.sums.zero_()
+        self.told = self.step_count
         return out
 
     def state(self) -> dict:
@@ -178,42 +238,58 @@ class Trainer:
         """Whether the next step begins a new reel: there training can be cut without a trace."""
         return self.reel is None or self.taken + self.recipe.batch > self.recipe.reel
 
+    def begin_from(self, found: dict) -> None:
+        """Begin with the weights of another training; everything else is new."""
+        for net in (self.net, self.mean):
+            net.load_state_dict({k: v.float() for k, v in found["net"].items()})
+
     def restore(self, state: dict) -> None:
         """Go on from a state."""
         self.net.load_state_dict(state["net"])
         self.mean.load_state_dict(state["mean"])
         self.optimiser.load_state_dict(state["optimiser"])
+        if self.on_gpu:
+            for group in self.optimiser.param_groups:
+                group["lr"] = torch.as_tensor(group["lr"], dtype=torch.float32).to(self.device)
         self.dice.generator.set_state(state["dice"].cpu())
         self.step_count, self.seconds = state["step"], state["seconds"]
         self.told, self.reel = self.step_count, None
 
 
-def run(trainer: Trainer, out: Path, test: measure.Test, tell, *, look_s: float = 20.0, until_s: float | None = None) -> None:
-    """Train until the recipe's end (or `until_s` seconds from now), with a look and a checkpoint every `look_s` seconds."""
+def run(trainer: Trainer, out: Path, test: measure.Test, tell, *, look_s: float = 20.0, until_s: float | None = None,
+        publish: Path | None = None) -> None:
+    """Train until the recipe's end (or `until_s` seconds from now), with a look and a checkpoint every `look_s` seconds.
+
+    `publish` is a folder that gets the mean weights as float16 and the numbers, small enough to be carried home.
+    """
     began, before, last = time.monotonic(), trainer.seconds, time.monotonic()
     while trainer.share() < 1:
         trainer.step()
-        if trainer.step_count % 16 == 0 and trainer.device.type == "cuda":
+        if trainer.step_count % 16 == 0 and trainer.on_gpu:
             torch.cuda.synchronize()
         now = time.monotonic()
         trainer.seconds = before + now - began
         stop = until_s is not None and now - began > until_s
         if trainer.at_reel() and (now - last > look_s or stop):
-            _look(trainer, out, test, tell)
+            _look(trainer, out, test, tell, publish)
             last = time.monotonic()
             if stop:
                 return
-    _look(trainer, out, test, tell)
+    _look(trainer, out, test, tell, publish)
 
 
-def _look(trainer: Trainer, out: Path, test: measure.Test, tell) -> None:
+def _look(trainer: Trainer, out: Path, test: measure.Test, tell, publish: Path | None) -> None:
     """Measure on held-out clips, tell, and keep a checkpoint."""
     numbers = {"step": trainer.step_count, "seconds": round(trainer.seconds, 1), "windows": trainer.step_count * trainer.recipe.batch,
                **{k: round(v, 4) for k, v in trainer.means().items()}, **test.measure(trainer.mean)}
     save(out / CHECKPOINT, trainer.state())
-    save(out / BEST, {"format": FORMAT, "net": trainer.mean.state_dict(), "size": trainer.net.facts(),
-                      "recipe": asdict(trainer.recipe), "told": numbers})
+    best = {"format": FORMAT, "size": trainer.net.facts(), "recipe": asdict(trainer.recipe), "told": numbers}
+    save(out / BEST, best | {"net": trainer.mean.state_dict()})
     tell(numbers)
+    if publish is not None:
+        publish.mkdir(parents=True, exist_ok=True)
+        save(publish / BEST, best | {"net": {k: v.half().cpu() for k, v in trainer.mean.state_dict().items()}})
+        shutil.copyfile(out / LOG, publish / LOG)
 
 
 def save(path: Path, state: dict) -> None:
@@ -237,7 +313,7 @@ def load(path: Path, device="cpu") -> dict:
 
 
 def session(data, out: Path, recipe: Recipe, *, device: str = "cpu", bank: Path | None = None, resume: bool = False, tell=None,
-            look_s: float = 20.0, until_s: float | None = None) -> Path:
+            look_s: float = 20.0, until_s: float | None = None, publish: Path | None = None, start: Path | None = None) -> Path:
     """Train in a run folder and return the path of the weights."""
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
@@ -252,6 +328,8 @@ def session(data, out: Path, recipe: Recipe, *, device: str = "cpu", bank: Path 
     trainer = Trainer(recipe, clips, device, bank)
     if state is not None:
         trainer.restore(state)
+    elif start is not None:
+        trainer.begin_from(load(start))
     (out / RECIPE).write_text(json.dumps(asdict(recipe), indent=1))
     with open(out / LOG, "a" if resume else "w", encoding="utf-8", buffering=1) as log:
         def both(numbers: dict) -> None:
@@ -259,7 +337,8 @@ def session(data, out: Path, recipe: Recipe, *, device: str = "cpu", bank: Path 
             if tell is not None:
                 tell(numbers)
 
-        run(trainer, out, measure.Test(clips.part(True), device, bank=trainer.studio.spoiler.bank), both, look_s=look_s, until_s=until_s)
+        test = measure.Test(clips.part(True), device, bank=trainer.studio.spoiler.bank)
+        run(trainer, out, test, both, look_s=look_s, until_s=until_s, publish=publish)
     return out / BEST
 
 
@@ -272,13 +351,17 @@ def main(argv=None) -> None:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--resume", action="store_true")
     parser.add_argument("--look", type=float, default=20.0)
-    for field in fields(Recipe):
+    parser.add_argument("--publish", type=Path)
+    parser.add_argument("--start", type=Path)
+    parser.add_argument("--eager", action="store_true", help="no CUDA graph")
+    for field in fields(Recipe)[:-1]:
         parser.add_argument(f"--{field.name.replace('_', '-')}", type=type(field.default), default=field.default)
     args = vars(parser.parse_args(argv))
-    recipe = Recipe(**{f.name: args[f.name] for f in fields(Recipe)})
+    recipe = Recipe(**{f.name: args[f.name] for f in fields(Recipe)[:-1]}, graph=not args["eager"])
     torch.set_float32_matmul_precision("high")
     path = session(args["data"], args["out"], recipe, device=args["device"], bank=args["bank"], resume=args["resume"],
-                   tell=lambda n: print(json.dumps(n), flush=True), look_s=args["look"])
+                   tell=lambda n: print(json.dumps(n), flush=True), look_s=args["look"],
+                   publish=args["publish"], start=args["start"])
     print(path, flush=True)
 
 
