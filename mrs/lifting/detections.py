@@ -41,7 +41,7 @@ class Detected:
     def bank(self) -> Bank:
         """The errors alone."""
         film = self.film_of
-        turned, joints, marks = self._bodies(self.quat[:, None], self.betas[film])
+        marks = self._bodies(self.quat[:, None], self.betas[film])[2]
         R = self.R[film]
         marks = (marks[:, 0, : len(DEEP)] @ R.transpose(-1, -2))
         points = marks + self.pelvis[:, None]

@@ -64,9 +64,9 @@ class Block(nn.Module):
 class Encoder(nn.Module):
     """From a window of the view's numbers to codes; `head` decodes these."""
 
-    def __init__(self, size: Size = Size()):
+    def __init__(self, size: Size | None = None):
         super().__init__()
-        self.size = size
+        self.size = size = size or Size()
         self.enter = nn.Sequential(nn.Linear(INPUTS, size.first), nn.GELU(), nn.Linear(size.first, size.width))
         self.blocks = nn.ModuleList(Block(size.width, d) for d in size.dilations)
         self.norm = nn.LayerNorm(size.width)

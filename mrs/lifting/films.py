@@ -79,11 +79,11 @@ class Shots:
 class Studio:
     """Shoots films of some clips."""
 
-    def __init__(self, clips: Clips, device="cpu", *, shots: Shots = Shots(), errors: Errors = Errors(), bank: Bank | None = None):
-        self.device, self.shots = torch.device(device), shots
+    def __init__(self, clips: Clips, device="cpu", *, shots: Shots | None = None, errors: Errors | None = None, bank: Bank | None = None):
+        self.device, self.shots = torch.device(device), shots or Shots()
         self.poses = Poses(clips, leg_m(clips.betas), device)
         self.figure = Figure(device)
-        self.spoiler = Spoiler(device, errors, bank)
+        self.spoiler = Spoiler(device, errors or Errors(), bank)
         put = lambda values: torch.as_tensor(np.asarray(values), dtype=torch.float32, device=device)
         self.sets, self.often = put([known_in(name) for name in SETS]), put(np.cumsum([*SETS.values()]))
         self.usual = put([24, 25, 30, 30, 50, 60])

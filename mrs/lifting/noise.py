@@ -80,7 +80,7 @@ def lasting(dice: Dice, times_s: torch.Tensor, shape: tuple[int, ...], memory_s:
 class Spoiler:
     """Spoils what a perfect detector would see."""
 
-    def __init__(self, device, errors: Errors = Errors(), bank: Bank | None = None):
+    def __init__(self, device, errors: Errors, bank: Bank | None = None):
         self.errors, self.bank = errors, bank
         self.far = torch.as_tensor(FAR, dtype=torch.float32, device=device)
         self.flip = torch.as_tensor(FLIP, device=device)

@@ -13,6 +13,7 @@ import copy
 import json
 import math
 import os
+import pickle
 import shutil
 import time
 from dataclasses import asdict, dataclass, fields
@@ -71,8 +72,7 @@ def losses(said: Said, films: Films, figure: Figure, recipe: Recipe) -> tuple[to
     off = joints - truth.joints_m
     away = off.norm(dim=-1)
     weight = figure.say
-    back = view.turn.transpose(-1, -2)[:, :, None]
-    moved = (back @ off[..., None])[..., 0]
+    moved = off @ view.turn
     moved = (moved[:, 1:] - moved[:, :-1]).norm(dim=-1)
     marks = figure.marks(joints, said.turned, said.betas)[:, :, : len(POINTS)]
     scale = 2 * torch.nn.functional.softplus(said.camera[..., None, :1])
@@ -142,6 +142,8 @@ class Trainer:
         loss, terms = losses(said, films, self.figure, self.recipe)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
+        for parameter in self.net.parameters():
+            parameter.grad.nan_to_num_(0.0, 0.0, 0.0)
         torch.nn.utils.clip_grad_norm_(self.net.parameters(), self.recipe.clip, foreach=True)
         self.optimiser.step()
         mean, net = list(self.mean.parameters()), [p.detach() for p in self.net.parameters()]
@@ -307,8 +309,9 @@ def load(path: Path, device="cpu") -> dict:
             raise ValueError(f"its format is {state['format']}")
     except FileNotFoundError:
         raise InputError(f"Expected a checkpoint of mrs train hmr at {path}, but there is none.") from None
-    except Exception as error:
-        raise InputError(f"Expected a checkpoint of mrs train hmr at {path}, but it can't be read: {' '.join(str(error).split())[:200]}") from None
+    except (OSError, ValueError, KeyError, TypeError, EOFError, RuntimeError, pickle.UnpicklingError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise InputError(f"Expected a checkpoint of mrs train hmr at {path}, but it can't be read: {reason}") from None
     return state
 
 
@@ -358,7 +361,6 @@ def main(argv=None) -> None:
         parser.add_argument(f"--{field.name.replace('_', '-')}", type=type(field.default), default=field.default)
     args = vars(parser.parse_args(argv))
     recipe = Recipe(**{f.name: args[f.name] for f in fields(Recipe)[:-1]}, graph=not args["eager"])
-    torch.set_float32_matmul_precision("high")
     path = session(args["data"], args["out"], recipe, device=args["device"], bank=args["bank"], resume=args["resume"],
                    tell=lambda n: print(json.dumps(n), flush=True), look_s=args["look"],
                    publish=args["publish"], start=args["start"])

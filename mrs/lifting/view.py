@@ -67,6 +67,12 @@ def kernel(times_s: torch.Tensor) -> torch.Tensor:
 
 def view_of(seen: Seen) -> View:
     """Aim at the torso and turn it upright."""
+    turn = turn_of(seen)
+    return View(turn, size_of(seen, turn))
+
+
+def turn_of(seen: Seen) -> torch.Tensor:
+    """Turns (B, T, 3, 3) that aim at the torso and bring it upright."""
     rays, sure = seen.rays[..., :2], seen.rays[..., 2:]
     near = kernel(seen.times_s)
     middle = _mean(rays, sure, SHOULDERS + HIPS)
@@ -76,14 +82,18 @@ def view_of(seen: Seen) -> View:
     both = high[1] * low[1]
     up = _smooth(near, both * (high[0] / high[1].clamp_min(1e-6) - low[0] / low[1].clamp_min(1e-6)), both)
     z = torch.nn.functional.normalize(torch.cat([aim, torch.ones_like(aim[..., :1])], -1), dim=-1)
-    y = -torch.cat([up, torch.zeros_like(up[..., :1])], -1) + torch.tensor([0, 1e-4, 0], device=up.device)
+    y = torch.cat([-up, torch.zeros_like(up[..., :1])], -1)
+    y = y + 1e-4 * torch.nn.functional.pad(torch.ones_like(up[..., :1]), (1, 1))
     y = torch.nn.functional.normalize(y - (y * z).sum(-1, keepdim=True) * z, dim=-1, eps=1e-9)
-    turn = torch.stack([torch.linalg.cross(y, z), y, z], -2)
-    view = View(turn, torch.ones_like(rays[:, 0, 0, 0]))
-    flat = view.place(torch.cat([rays, torch.ones_like(sure)], -1))
+    return torch.stack([torch.linalg.cross(y, z), y, z], -2)
+
+
+def size_of(seen: Seen, turn: torch.Tensor) -> torch.Tensor:
+    """Root mean square (B) of the points' places in the view."""
+    rays, sure = seen.rays[..., :2], seen.rays[..., 2:]
+    flat = View(turn, torch.ones_like(rays[:, 0, 0, 0])).place(torch.cat([rays, torch.ones_like(sure)], -1))
     total = sure.sum((1, 2, 3)).clamp_min(1e-6)
-    view.size = ((flat**2 * sure).sum((1, 2, 3)) / total).sqrt().clamp_min(1e-4)
-    return view
+    return ((flat**2 * sure).sum((1, 2, 3)) / total).sqrt().clamp_min(1e-4)
 
 
 def _mean(rays, sure, rows):
