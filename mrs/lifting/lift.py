@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from mrs.lifting.encoder import Encoder, LatentDecoder
+from mrs.lifting.encoder import FLIP, Encoder, LatentDecoder
 from mrs.lifting.films import FRAMES
 from mrs.lifting.points import DEEP, chosen
 from mrs.lifting.view import Seen, View, inputs, size_of, turn_of
@@ -45,24 +45,21 @@ def seen_of(track, camera, min_confidence: float = 0.0, use_3d: bool = True, dev
 
 
 @torch.no_grad()
-def lift(net: Encoder, seen: Seen, *, flip: bool = True, progress=lambda done, total: None) -> Lifted:
-    """Lift one person's sights over T frames (a batch of one)."""
+def lift(net: Encoder, seen: Seen, *, progress=lambda done, total: None) -> Lifted:
+    """Lift one person's sights over T frames (a batch of one), as they are and in a mirror."""
     frames = seen.rays.shape[1]
     turn = _turns(seen)
     rows = _windows(frames).to(seen.rays.device)
-    ways = [seen, seen.mirrored()] if flip else [seen]
+    ways = [seen, seen.mirrored()]
     sums = []
     for number, way in enumerate(ways):
         own = turn if number == 0 else turn * _MIRROR.to(turn)
         sums.append(_blended(net, way, own, rows, frames, lambda done, k=number: progress(done + k * len(rows), len(ways) * len(rows))))
     phi, contacts, sure = (list(parts) for parts in zip(*sums, strict=True))
-    if flip:
-        from mrs.lifting.encoder import FLIP
-
-        contacts[1], sure[1] = contacts[1][:, [2, 3, 0, 1]], sure[1][:, list(FLIP)]
+    contacts[1], sure[1] = contacts[1][:, [2, 3, 0, 1]], sure[1][:, list(FLIP)]
     mean = lambda parts: torch.sigmoid(sum(parts) / len(parts)).double().cpu().numpy()
     view = turn[0].transpose(-1, -2)
-    code = torch.cat([phi[0], phi[-1] if flip else _mirror_code(phi[0]), view[..., 0], view[..., 1]], -1)
+    code = torch.cat([phi[0], phi[1], view[..., 0], view[..., 1]], -1)
     decoder = LatentDecoder(net, code.device)
     camera, _, betas = net.head(torch.stack(phi))
     size = size_of(seen, turn)
@@ -75,10 +72,6 @@ def lift(net: Encoder, seen: Seen, *, flip: bool = True, progress=lambda done, t
 
 
 _MIRROR = torch.tensor([[1.0, -1, -1], [-1, 1, 1], [-1, 1, 1]])
-
-
-def _mirror_code(phi):
-    raise ValueError("a code needs both ways of seeing")
 
 
 def _turns(seen: Seen) -> torch.Tensor:

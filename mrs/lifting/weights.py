@@ -29,7 +29,7 @@ def load(path: Path | str, device="cpu") -> tuple[Encoder, dict]:
     try:
         with safe_open(str(path), "pt") as file:
             header = file.metadata() or {}
-            tensors = {name: file.get_tensor(name).float() for name in file.keys()}
+            tensors = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
     except FileNotFoundError:
         raise InputError(f"Expected weights of mrs train hmr at {path}, but there is none.") from None
     except (OSError, SafetensorError) as error:
