@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -127,16 +127,19 @@ class Studio:
         return self.finished(dice, rays, deep, has_deep, times, R, turned, joints, points, betas, contacts, feet)
 
     def finished(self, dice: Dice, rays, deep, has_deep, times, R, turned, joints, points, betas, contacts, feet) -> Films:
-        """Choose the view, and say the truth in it; for some the focal length is not the camera's."""
+        """Choose the view, and say the truth in it.
+
+        For some the focal length is not the camera's. What they see in their own view is then true in the view of the right one.
+        """
         windows, s = len(times), self.shots
-        wrong = (1 + s.focal_error * dice.normal(windows, 1, 1, 1) * dice.chance(0.5, windows, 1, 1, 1)).clamp(0.6, 1.6)
-        rays = torch.cat([rays[..., :2] * wrong, rays[..., 2:]], -1)
         known = has_deep * rays[..., 2].amax(2).gt(0).float()
-        seen = Seen(rays, deep, known, times, self._up(dice, R, times.shape[1]), (~dice.chance(0.2, windows)).float())
-        view = view_of(seen)
-        turn = view.turn @ R[:, None]
-        clean = View(view.turn, view.size / wrong[:, 0, 0, 0])
+        right = Seen(rays, deep, known, times, self._up(dice, R, times.shape[1]), (~dice.chance(0.2, windows)).float())
+        clean = view_of(right)
+        wrong = (1 + s.focal_error * dice.normal(windows, 1, 1, 1) * dice.chance(0.5, windows, 1, 1, 1)).clamp(0.6, 1.6)
+        seen = replace(right, rays=torch.cat([rays[..., :2] * wrong, rays[..., 2:]], -1))
+        turn = clean.turn @ R[:, None]
         truth = Truth(turn[:, :, None] @ turned, joints @ turn.transpose(-1, -2), clean.place(points), betas, contacts, feet)
+        view = view_of(seen)
         return Films(seen, view, truth)
 
     def _aim(self, dice: Dice, windows: int):

@@ -77,11 +77,13 @@ def losses(said: Said, films: Films, figure: Figure, recipe: Recipe) -> tuple[to
     marks = figure.marks(joints, said.turned, said.betas)[:, :, : len(POINTS)]
     scale = 2 * torch.nn.functional.softplus(said.camera[..., None, :1])
     flat = scale * (marks[..., :2] + said.camera[..., None, 1:])
+    true = truth.flat.clamp(-8, 8)
+    wide = true.square().mean((1, 2, 3), keepdim=True).sqrt().clamp_min(0.3)
     terms = {
         "joints": 2 * (away * weight).mean(),
         "rotation": recipe.rotation * ((said.turned - truth.turned) ** 2).sum((-1, -2)).clamp_max(8).mean(),
         "velocity": recipe.velocity * (moved * weight).mean(),
-        "flat": recipe.flat * torch.nn.functional.smooth_l1_loss(flat, truth.flat.clamp(-8, 8), beta=0.1),
+        "flat": recipe.flat * torch.nn.functional.smooth_l1_loss(flat / wide, true / wide, beta=0.1),
         "betas": recipe.betas * ((said.betas - truth.betas) ** 2).mean(),
         "feet": recipe.feet * (_odds(said.contacts, truth.contacts).mean((1, 2)) * truth.feet).mean(),
         "sure": recipe.sure * _odds(said.sure, torch.exp(-((away.detach() / 0.12) ** 2))).mean(),
