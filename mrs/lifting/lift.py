@@ -19,15 +19,15 @@ BLOCK, RIM = 512, 96
 
 @dataclass
 class Lifted:
-    """code (T, 2 D + 6); turned (T, 24, 3, 3) in the camera; betas (10,); contacts (T, 4) and sure (T, 24) probabilities; away_m (T,): how far
-    the weak camera says that the body is."""
+    """code (T, 2 D + 6); turned (T, 24, 3, 3) in the camera; betas (10,); contacts (T, 4) and sure (T, 24) probabilities; weak_m (T, 3):
+    where the weak camera says that the pelvis is."""
 
     code: np.ndarray
     turned: np.ndarray
     betas: np.ndarray
     contacts: np.ndarray
     sure: np.ndarray
-    away_m: np.ndarray
+    weak_m: np.ndarray
 
 
 def seen_of(track, camera, min_confidence: float = 0.0, use_3d: bool = True, device="cpu") -> Seen:
@@ -62,13 +62,13 @@ def lift(net: Encoder, seen: Seen, *, progress=lambda done, total: None) -> Lift
     code = torch.cat([phi[0], phi[1], view[..., 0], view[..., 1]], -1)
     decoder = LatentDecoder(net, code.device)
     camera, _, betas = net.head(torch.stack(phi))
-    size = size_of(seen, turn)
-    away = 1 / (2 * torch.nn.functional.softplus(camera[..., 0]).mean(0) * size).clamp_min(1e-3)
+    scale = 2 * torch.nn.functional.softplus(camera[0, :, :1]) * size_of(seen, turn)
+    weak = (view @ torch.cat([camera[0, :, 1:], 1 / scale.clamp_min(0.02)], -1)[..., None])[..., 0]
     weight = seen.rays[0, ..., 2].sum(-1) + 1e-6
     shape = (betas.mean(0) * weight[:, None]).sum(0) / weight.sum()
     turned = decoder.turned(code)
     return Lifted(code.cpu().numpy(), turned.double().cpu().numpy(), shape.double().cpu().numpy(), mean(contacts), mean(sure),
-                  away.double().cpu().numpy())
+                  weak.double().cpu().numpy())
 
 
 _MIRROR = torch.tensor([[1.0, -1, -1], [-1, 1, 1], [-1, 1, 1]])
@@ -128,10 +128,14 @@ def _numbers(seen: Seen, turn, rows) -> torch.Tensor:
     return inputs(part, View(own, size_of(part, own)))
 
 
-def place(body, track, turned: np.ndarray, betas: np.ndarray, camera, min_confidence: float) -> np.ndarray:
-    """Pelvis (T, 3) in the camera: full-perspective resection of limb points, its depth steadied; NaN where they do not fix it."""
+def place(body, track, found: Lifted, betas: np.ndarray, camera, min_confidence: float) -> np.ndarray:
+    """Pelvis (T, 3) in the camera: full-perspective resection of limb points, its depth steadied; NaN where they do not fix it.
+
+    Where they fix it in fewer than three frames, the weak camera says where it is.
+    """
     from mrs.world.resection import resect
 
+    turned = found.turned
     track = track.limited_to(body.landmark_names)
     names = track.keypoints.names
     share, moments = body.landmark_moments(names, betas)
@@ -141,6 +145,8 @@ def place(body, track, turned: np.ndarray, betas: np.ndarray, camera, min_confid
     sure = np.where(track.seen[:, None], track.keypoints_px[..., 2], 0)
     weights = np.where(limbs & (sure >= min_confidence), sure**2, 0)
     root, _ = resect(marks, track.keypoints_px[..., :2], weights, camera.K, robust_px=0.03 * track.heights_px())
+    if np.isfinite(root).all(1).sum() < min(3, len(root)):
+        return np.where(track.seen[:, None], found.weak_m, np.nan)
     return _steadied(track.times_s, root)
 
 

@@ -50,8 +50,9 @@ class Test:
             joints = self.figure.hang(said.turned, self.figure.bones_of(said.betas)).cpu().numpy()
             true = films.truth.joints_m.cpu().numpy()
             error = pa_errors(joints, true)
+            parts = {"pa_moving": self.moving, "pa_acro": self.acrobatic}
             out |= {f"pa{name}": error.mean(), f"pa_limbs{name}": pa_errors(joints[:, :, LIMBS], true[:, :, LIMBS]).mean(),
-                    f"pa_moving{name}": error[self.moving].mean(), f"pa_acro{name}": error[self.acrobatic].mean(),
+                    **{f"{part}{name}": error[rows].mean() for part, rows in parts.items() if rows.any()},
                     f"mpjpe{name}": 1000 * np.linalg.norm(joints - true, axis=-1).mean()}
         touch = (films.truth.contacts > 0.5) == (said.contacts > 0)
         out["contacts"] = 100 * touch.float().mean().item()

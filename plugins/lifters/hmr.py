@@ -40,11 +40,8 @@ class Hmr:
         seen = lifting.seen_of(track, camera, self.options.min_confidence, self.options.landmarks, self.device)
         found = lifting.lift(self._net(), seen, progress=self.progress or (lambda done, total: None))
         betas = _of_stature(body, found.betas, self.options.stature_m)
-        root = lifting.place(body, track, found.turned, betas, camera, self.options.min_confidence)
+        root = lifting.place(body, track, found, betas, camera, self.options.min_confidence)
         placed = np.isfinite(root).all(1)
-        if not placed.any():
-            raise mrs.InputError(f"Expected person {track.person} to be seen well enough to be placed in at least one frame, but it is "
-                                 "not. Try another --person, or lower --set lifter.min_confidence.")
         root = np.stack([np.interp(track.times_s, track.times_s[placed], root[placed, axis]) for axis in range(3)], -1)
         quats = rotations.align_hemispheres(body.local_quats(found.turned))
         return body.motion(track.times_s, root, quats, betas, confidence=found.sure * (track.seen & placed)[:, None],
