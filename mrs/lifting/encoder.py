@@ -52,6 +52,9 @@ class Block(nn.Module):
         self.norm = nn.LayerNorm(width)
         self.over_time = nn.Linear(3 * width, width)
         self.out = nn.Linear(width, width)
+        with torch.no_grad():
+            self.out.weight.mul_(0.1)
+            self.out.bias.zero_()
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Add what the neighbours in time say to x (B, T, width)."""
@@ -74,6 +77,7 @@ class Encoder(nn.Module):
         self.contacts = nn.Linear(size.width, 4)
         self.sure = nn.Linear(size.width, 24)
         self.head = IterativeHead(size.code, SIXD, size.hidden, mean=usual_mean(SIXD), dropout=0.0)
+        self.head.between = nn.GELU()  # with HMR's ReLU nine units in ten died while the first steps sought the mean pose
 
     def trunk(self, numbers: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Codes (B, T, D), log odds of contacts (B, T, 4) and of joints being right (B, T, 24) from numbers (B, T, INPUTS)."""

@@ -105,7 +105,7 @@ class Trainer:
         self.mean = Encoder(self.net.size).to(device).requires_grad_(False)
         self.mean.load_state_dict(self.net.state_dict())
         self.optimiser = torch.optim.AdamW(self.net.parameters(), torch.tensor(recipe.rate, device=device) if self.on_gpu else recipe.rate,
-                                           weight_decay=recipe.decay, betas=(0.9, 0.98), fused=self.on_gpu, capturable=self.on_gpu)
+                                           weight_decay=recipe.decay, betas=(0.9, 0.99), fused=self.on_gpu, capturable=self.on_gpu)
         self.dice = Dice(device, recipe.seed)
         self.studio = Studio(clips.part(False), device)
         self.detected = None if bank is None else Detected(bank, self.studio)
