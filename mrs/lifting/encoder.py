@@ -76,8 +76,11 @@ class Encoder(nn.Module):
         self.phi = nn.Linear(size.width, size.code)
         self.contacts = nn.Linear(size.width, 4)
         self.sure = nn.Linear(size.width, 24)
-        self.head = IterativeHead(size.code, SIXD, size.hidden, mean=usual_mean(SIXD), dropout=0.0)
-        self.head.between = nn.GELU()  # with HMR's ReLU nine units in ten died while the first steps sought the mean pose
+        # SPIN's kind of head, without HMR's ReLU: it learns as fast as a plain linear layer, where with a ReLU nine units in ten
+        # died while the first steps sought the mean pose.
+        self.head = IterativeHead(size.code, SIXD, size.hidden, mean=usual_mean(SIXD), dropout=0.0, relu=False)
+        for last in (self.head.decpose, self.head.decshape, self.head.deccam):
+            nn.init.xavier_uniform_(last.weight, gain=0.3)
 
     def trunk(self, numbers: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Codes (B, T, D), log odds of contacts (B, T, 4) and of joints being right (B, T, 24) from numbers (B, T, INPUTS)."""
