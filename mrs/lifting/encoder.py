@@ -21,13 +21,14 @@ FLIP = tuple(int(i) for i in SMPL_24.flip)
 
 @dataclass(frozen=True)
 class Size:
-    """Widths of the network."""
+    """Widths of the network; `relu` is HMR's head, without it SPIN's."""
 
     width: int = 320
     first: int = 512
     code: int = 256
     hidden: int = 896
     dilations: tuple[int, ...] = (1, 3, 9, 1, 3, 9)
+    relu: bool = True
 
 
 @dataclass
@@ -76,9 +77,7 @@ class Encoder(nn.Module):
         self.phi = nn.Linear(size.width, size.code)
         self.contacts = nn.Linear(size.width, 4)
         self.sure = nn.Linear(size.width, 24)
-        # SPIN's kind of head, without HMR's ReLU: it learns as fast as a plain linear layer, where with a ReLU nine units in ten
-        # died while the first steps sought the mean pose.
-        self.head = IterativeHead(size.code, SIXD, size.hidden, mean=usual_mean(SIXD), dropout=0.0, relu=False)
+        self.head = IterativeHead(size.code, SIXD, size.hidden, mean=usual_mean(SIXD), dropout=0.0, relu=size.relu)
         for last in (self.head.decpose, self.head.decshape, self.head.deccam):
             nn.init.xavier_uniform_(last.weight, gain=0.3)
 
