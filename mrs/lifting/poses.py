@@ -44,7 +44,7 @@ def limits() -> np.ndarray:
 
 @dataclass(frozen=True)
 class Mix:
-    """How often what is done to a motion; all zero films clips as they are."""
+    """How often what is done to a motion; all zero films clips as they are. `calm` ones keep their legs, so that feet can stand."""
 
     spine: float = 0.3
     arm: float = 0.45
@@ -53,6 +53,7 @@ class Mix:
     keyed: float = 0.12
     bent: float = 0.1
     noise_deg: float = 7.0
+    calm: float = 0.5
     turned: float = 0.25
     spun: float = 0.15
     mirrored: float = 0.5
@@ -89,6 +90,7 @@ class Poses:
         self.root = put(np.concatenate([root, root * np.array([-1, 1, 1], np.float32)]))
         self.first, self.frames = put(self.first, torch.long), put(self.frames)
         self.cumulative = put(np.cumsum(_weights(clips)))
+        self.stands = put(np.isin(PART_OF, (0, 4, 5)), torch.bool)
         self.limits, self.part_of = put(limits()), put(PART_OF, torch.long)
 
     def draw(self, dice: Dice, windows: int, times_s: torch.Tensor, mix: Mix, clips: torch.Tensor | None = None) -> Motions:
@@ -105,13 +107,15 @@ class Poses:
         joints = torch.arange(24, device=dice.device)
         a, b, share = (x[..., self.part_of] for x in (a, b, share))
         local = quat_to_matrix(_nlerp(self.quat[a, joints], self.quat[b, joints], share[..., None]))
+        bent = dice.chance(mix.bent, windows, 6)
         if mix.bent:
-            local = self._bent(dice, local, times_s, mix)
+            local = self._bent(dice, local, times_s, bent)
+        calm = dice.chance(mix.calm, windows) if mix.noise_deg else torch.ones(windows, dtype=torch.bool, device=dice.device)
         if mix.noise_deg:
-            local = local @ axis_angle_to_matrix(wander(dice, times_s, 24 * 3, 0.15, 1.5).reshape(windows, frames, 24, 3)
-                                                 * torch.deg2rad(dice.uniform(windows, 1, 1, 1, high=2 * mix.noise_deg)))
+            size = torch.deg2rad(dice.uniform(windows, 1, 1, 1, high=2 * mix.noise_deg)) * ~(calm[:, None] & self.stands)[:, None, :, None]
+            local = local @ axis_angle_to_matrix(wander(dice, times_s, 24 * 3, 0.15, 1.5).reshape(windows, frames, 24, 3) * size)
         local, free = _oriented(dice, local, times_s, mix)
-        whole = ~(other[:, 4:].any(1) | keyed[:, 4:].any(1) | free)
+        whole = calm & ~(other[:, 4:].any(1) | keyed[:, 4:].any(1) | bent[:, 4:].any(1) | free)
         return Motions(local, root, times_s, whole)
 
     def _stretches(self, dice: Dice, times_s, mix: Mix, other, clips):
@@ -146,14 +150,13 @@ class Poses:
         take = lambda n: torch.gather(rows, 1, n.expand(-1, -1, 6))
         return take(number), take(number + 1), share.expand(-1, -1, 6)
 
-    def _bent(self, dice: Dice, local, times_s, mix: Mix):
-        """Replace some parts by random poses within the joints' limits."""
+    def _bent(self, dice: Dice, local, times_s, parts):
+        """Replace parts (B, 6) by random poses within the joints' limits; never the root."""
         windows = len(times_s)
         keys = dice.uniform(windows, KEYS, 24, 3) * (self.limits[1] - self.limits[0]) + self.limits[0]
         number, share = _eased(dice, times_s)
         take = lambda n: torch.gather(keys, 1, n[..., None].expand(-1, -1, 24, 3))
         made = axis_angle_to_matrix(torch.lerp(take(number), take(number + 1), share[..., None]))
-        parts = dice.chance(mix.bent, windows, 6)
         parts[:, 0] = False
         return torch.where(parts[:, self.part_of][:, None, :, None, None], made, local)
 
