@@ -49,7 +49,7 @@ EMBEDDED = {
         "4de280f46099064610e2604764bb8606e254907d22ee847e283f7d539ddebc62"),
     "models/hmr.safetensors": Asset(
         "lifts keypoints over a second to a body: encoder and HMR's head", "Apache-2.0", "mrs train hmr on CMU and DeepMimic clips, see the card",
-        "56a1c17af0d50018d27df96a0012e5a7510748a7c03a6521addde45c19ec26e6"),
+        "ec35a6dbf0e5eba920e8c432a78524e613885fbd0144396bea9b7d81be981e1f"),
     "models/bds.npz": Asset(
         "behaviour transfer: encoder, planner, follower, flow", "Apache-2.0", "mrs train bds on CMU and DeepMimic clips, see the card",
         "d61a552e186502f7a2ff607766188411e9314c6705a4716c5dddfb54447d4146"),

@@ -16,6 +16,7 @@ from mrs.lifting.head import SIXD, IterativeHead, usual_mean
 from mrs.lifting.view import INPUTS
 from mrs.skeletons import SMPL_24
 
+FEET = 128
 FLIP = tuple(int(i) for i in SMPL_24.flip)
 
 
@@ -75,18 +76,22 @@ class Encoder(nn.Module):
         self.blocks = nn.ModuleList(Block(size.width, d) for d in size.dilations)
         self.norm = nn.LayerNorm(size.width)
         self.phi = nn.Linear(size.width, size.code)
-        self.contacts = nn.Linear(size.width, 4)
+        self.contacts = nn.Sequential(nn.Linear(size.width, FEET), nn.GELU(), nn.Linear(FEET, 4))
         self.sure = nn.Linear(size.width, 24)
         self.head = IterativeHead(size.code, SIXD, size.hidden, mean=usual_mean(SIXD), dropout=0.0, relu=size.relu)
         for last in (self.head.decpose, self.head.decshape, self.head.deccam):
             nn.init.xavier_uniform_(last.weight, gain=0.3)
 
-    def trunk(self, numbers: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Codes (B, T, D), log odds of contacts (B, T, 4) and of joints being right (B, T, 24) from numbers (B, T, INPUTS)."""
+    def features(self, numbers: torch.Tensor) -> torch.Tensor:
+        """What code, contacts and doubts are read from: (B, T, width)."""
         x = self.enter(numbers)
         for block in self.blocks:
             x = block(x)
-        x = self.norm(x)
+        return self.norm(x)
+
+    def trunk(self, numbers: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Codes (B, T, D), log odds of contacts (B, T, 4) and of joints being right (B, T, 24) from numbers (B, T, INPUTS)."""
+        x = self.features(numbers)
         return self.phi(x), self.contacts(x), self.sure(x)
 
     def forward(self, numbers: torch.Tensor) -> Said:
