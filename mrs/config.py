@@ -29,8 +29,8 @@ class Run:
         detector: str = options.option("blazepose", "Detector plugin: who is where, in every frame.")
         tracker: str = options.option("auto", "Tracker plugin: who is who over time; auto keeps the ids of a file that has "
                                       "them (file), and else tracks (oks).")
-        lifter: str = options.option("auto", "Lifter plugin: from pictures to bodies in 3D; auto takes blazepose3d where the "
-                                     "detector gives 3D landmarks, else smplify.")
+        lifter: str = options.option("auto", "Lifter plugin: from pictures to bodies in 3D; auto takes hmr, or smplify for "
+                                     "keypoints that hmr does not know.")
         smoother: str = options.option("sfv", "Smoother plugin: the refiner of the motion.")
         synth: str | None = options.option(None, "Synthesizer plugin: re-enact the behaviour with another body.")
         target: str | None = options.option(None, "Who re-enacts with --synth: standing, frame:SECONDS (of the person, from the "

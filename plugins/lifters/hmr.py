@@ -30,10 +30,17 @@ class Hmr:
         return int((columns(track.keypoints) >= 0).sum()) >= 12
 
     def lift(self, video, track):
-        """Return a Motion in the camera frame with codes; frames without evidence are filled in with confidence 0."""
+        """Return a Motion in the camera frame with codes; frames without evidence are filled in with confidence 0.
+
+        Its contacts are those that mrs/world/contact_net.py reads off the motion and the track, which are better than the encoder's own.
+        """
+        from dataclasses import replace
+
         from mrs import rotations
         from mrs.body import load_body
         from mrs.lifting import lift as lifting
+        from mrs.world import to_world
+        from mrs.world.contact_net import foot_contacts
 
         self._refuse(track)
         body, camera = load_body(), video.camera
@@ -44,8 +51,9 @@ class Hmr:
         placed = np.isfinite(root).all(1)
         root = np.stack([np.interp(track.times_s, track.times_s[placed], root[placed, axis]) for axis in range(3)], -1)
         quats = rotations.align_hemispheres(body.local_quats(found.turned))
-        return body.motion(track.times_s, root, quats, betas, confidence=found.sure * (track.seen & placed)[:, None],
-                           contacts=found.contacts, frame="camera", camera=camera, code=found.code)
+        motion = body.motion(track.times_s, root, quats, betas, confidence=found.sure * (track.seen & placed)[:, None],
+                             contacts=found.contacts, frame="camera", camera=camera, code=found.code)
+        return replace(motion, contacts=foot_contacts(to_world(motion), track)) if len(motion) > 2 else motion
 
     def decoder(self, device: str):
         """Return what turns codes into local rotations, frozen, for smoother.space=latent."""
