@@ -45,7 +45,7 @@ def calls(tmp_path, monkeypatch):
 def go(video, out, *sets, until="export", overwrite=False, shown=None, **flags):
     """Run the fakes; return run.json's content."""
     names = dict.fromkeys(("detector", "tracker", "lifter", "smoother"), "fake")
-    made = settings(video, {**names, "overlay": False, **flags}, out=out, sets=sets, plugins=(FAKES,), until=until,
+    made = settings(video, {**names, "overlay": False, "report": False, **flags}, out=out, sets=sets, plugins=(FAKES,), until=until,
                     overwrite=overwrite)
     return pipeline.run(made, plugins.load(made.plugins), shown, ("mrs", "run"))
 
@@ -69,6 +69,19 @@ def test_a_run_leaves_the_folder_that_the_design_shows(video, tmp_path):
     assert motion.frame == "world"
     assert abs(motion.root_pos_m[0, [0, 2]]).max() < 1e-9
     assert [step["stage"] for step in motion.history] == ["lifter", "smoother", "world"]
+
+
+def test_a_smoother_may_take_several_people_at_once(video, tmp_path, calls, monkeypatch):
+    """One call for both, the same files; who is done is kept when the other fails, and isn't made again."""
+    apart = go(video, tmp_path / "apart")
+    calls()
+    with monkeypatch.context() as once, pytest.raises(KeyboardInterrupt):
+        once.setenv("FAKE_BREAK", "finished:2")
+        go(video, tmp_path / "o", smoother="together")
+    assert "smoother 1+2" in calls()
+    both = go(video, tmp_path / "o", smoother="together")
+    assert calls()[:2] == ["smoother 2", "finished 2"]
+    assert both["outputs"] == apart["outputs"]
 
 
 def test_run_json_tells_everything(video, tmp_path):
