@@ -59,7 +59,7 @@ class Detected:
         figure = self.studio.figure
         turned = figure.chain(quat_to_matrix(quat))
         joints = figure.hang(turned, figure.bones_of(betas))
-        return turned, joints, figure.marks(joints, turned, betas)[:, :, : len(POINTS)]
+        return turned, joints, figure.landmarks(joints, turned, betas)[:, :, : len(POINTS)]
 
     def draw(self, dice: Dice, windows: int, frames: int = FRAMES) -> Films:
         """Draw windows: real sights, mirrored, rolled, of some keypoint sets, with and without 3D landmarks."""

@@ -29,7 +29,7 @@ class Figure(TorchBody):
         moved = (turned[..., self.parents, :, :] * bones[:, None, :, None, :]).sum(-1)
         return self.ancestors @ moved
 
-    def marks(self, joints: torch.Tensor, turned: torch.Tensor, betas: torch.Tensor, shift: torch.Tensor | float = 0.0) -> torch.Tensor:
+    def landmarks(self, joints: torch.Tensor, turned: torch.Tensor, betas: torch.Tensor, shift: torch.Tensor | float = 0.0) -> torch.Tensor:
         """Landmarks (B, T, K, 3); `shift` (B, K, 3) moves each in the axes of the joint that carries it."""
         moments = self.moments + torch.einsum("kjcs,bs->bkjc", self.moments_shape, betas)
         if isinstance(shift, torch.Tensor):

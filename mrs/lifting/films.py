@@ -104,7 +104,7 @@ class Studio:
         bones = self.figure.bones_of(betas) * (1 + s.bones * dice.normal(windows, 23, 1))
         leg = bones[:, [3, 4, 6, 7]].norm(dim=-1).sum(-1) / 2
         joints = self.figure.hang(turned, bones)
-        marks = self.figure.marks(joints, turned, betas, s.skin_m * dice.normal(windows, len(POINTS) + 4, 3))
+        marks = self.figure.landmarks(joints, turned, betas, s.skin_m * dice.normal(windows, len(POINTS) + 4, 3))
         root = motion.root_m * leg[:, None, None]
         contacts = _contacts(marks[:, :, -4:] + root[:, :, None], times)
         return self._seen(dice, times, turned, joints, marks[:, :, :-4], root, betas, contacts, motion.whole.float(), deep)

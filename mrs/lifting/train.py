@@ -79,7 +79,7 @@ def losses(said: Said, films: Films, figure: Figure, recipe: Recipe) -> tuple[to
     weight = figure.say
     moved = off @ view.turn
     moved = (moved[:, 1:] - moved[:, :-1]).norm(dim=-1)
-    marks = figure.marks(joints, said.turned, said.betas)[:, :, : len(POINTS)]
+    marks = figure.landmarks(joints, said.turned, said.betas)[:, :, : len(POINTS)]
     scale = 2 * torch.nn.functional.softplus(said.camera[..., None, :1])
     flat = scale * (marks[..., :2] + said.camera[..., None, 1:])
     true = truth.flat.clamp(-8, 8)
