@@ -207,7 +207,7 @@ def bds(run: Path | None, corpora: tuple[Path, ...], seeds: int, pairs: int, bes
 @click.option("--seeds", default=2, show_default=True, type=click.IntRange(1), help="Cameras and errors for each clip.")
 @click.option("--seconds", default=5.0, show_default=True, type=click.FloatRange(0.5), help="Use at most this much of each clip.")
 @click.option("--lifter", "names", multiple=True, metavar="NAME", help="Measure this one (repeatable).  [default: all]")
-@click.option("--space", "spaces", multiple=True, type=click.Choice(["pose", "latent"]), help="Refine in this space (repeatable).  [default: both]")
+@click.option("--space", "spaces", multiple=True, type=click.Choice(["pose", "latent", "none"]), help="Refine in this space, or not at all (repeatable).  [default: pose, latent]")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, with every clip.")
 def lifter(corpora, rendered: bool, model: str, each: int, seeds: int, seconds: float, names, spaces, as_json: bool):
     """Measure lifters on the held-out clips of --data, as lifted and after sfv.
@@ -224,5 +224,5 @@ def lifter(corpora, rendered: bool, model: str, each: int, seeds: int, seconds: 
         raise UsageError(f"Expected lifters out of {'; '.join(evaluate.LIFTERS)}, but got '{unknown[0]}'.")
     chosen = {name: evaluate.LIFTERS[name] for name in names or evaluate.LIFTERS}
     found = evaluate.evaluate(corpora, each=each, seeds=seeds, seconds=seconds, through_detector=rendered, model=model, lifters=chosen,
-                              spaces=spaces or ("pose", "latent"), tell=lambda line: click.echo(line, err=True))
+                              spaces=tuple(s for s in spaces or ("pose", "latent") if s != "none"), tell=lambda line: click.echo(line, err=True))
     click.echo(json.dumps(found, indent=1) if as_json else evaluate.text(found))
