@@ -83,7 +83,7 @@ def _rival(corpora, out: Path, quiet: bool, seconds: float | None, **given) -> P
 @click.option("--bank", type=PATH, metavar="FILE", help="Sights of the real detector, made by tools/lifter_bank.py.")
 @click.option("--out", type=PATH, default=Path("hmr_run"), show_default=True, help="Folder of the training.")
 @click.option("--resume", is_flag=True, help="Go on where the training in --out stopped, exactly.")
-@click.option("--start", type=PATH, metavar="FILE", help="Begin with the weights of another training (weights.pt).")
+@click.option("--start", type=PATH, metavar="FILE", help="Begin with the weights of another training, or with the shipped ones (mrs/data/models/hmr.safetensors).")
 @click.option("--minutes", type=click.FloatRange(0, min_open=True), help="Stop after so long; the learning rate falls to then.")
 @click.option("--steps", type=click.IntRange(1), help="Stop after so many steps instead.  [default: 20000]")
 @click.option("--batch", type=click.IntRange(1), help="Windows a step.  [default: 256 on CUDA, 16 on the CPU]")

@@ -329,13 +329,23 @@ def load(path: Path, device="cpu") -> dict:
     return state
 
 
+def _weights(path: Path) -> dict:
+    """Weights and size of a training's weights.pt, or of a safetensors file such as the one that ships with mrs."""
+    if path.suffix != ".safetensors":
+        return load(path)
+    from mrs.lifting import weights
+
+    net = weights.load(path)[0]
+    return {"net": net.state_dict(), "size": net.facts()}
+
+
 def session(data, out: Path, recipe: Recipe, *, device: str = "cpu", bank: Path | None = None, resume: bool = False, tell=None,
             look_s: float = 20.0, until_s: float | None = None, publish: Path | None = None, start: Path | None = None) -> Path:
     """Train in a run folder and return the path of the weights."""
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     state = load(out / CHECKPOINT, "cpu") if resume else None
-    begin = None if start is None else load(start)
+    begin = None if start is None else _weights(Path(start))
     if state is not None:
         recipe = Recipe(**state["recipe"])
     elif (out / CHECKPOINT).is_file():

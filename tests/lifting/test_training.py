@@ -61,6 +61,17 @@ def test_weights_survive_a_file(tmp_path):
         torch.testing.assert_close(back.state_dict()[name], value, atol=1e-3, rtol=1e-3)
 
 
+def test_training_begins_with_given_weights(data, tmp_path):
+    """One step of nearly no rate from a safetensors file: its sizes and its weights; `only` leaves the rest alone to the last digit."""
+    net = Encoder(Size(width=24, first=512, code=8, hidden=24, relu=True))
+    weights.save(tmp_path / "w.safetensors", net, {})
+    recipe = train.Recipe(steps=1, only="contacts", **{**TINY, "width": 40})
+    path = train.session([data], tmp_path / "run", recipe, start=tmp_path / "w.safetensors")
+    begun, given = train.load(path)["net"], weights.load(tmp_path / "w.safetensors")[0].state_dict()
+    assert torch.equal(begun["phi.weight"], given["phi.weight"])
+    assert not torch.equal(begun["contacts.0.weight"], given["contacts.0.weight"])
+
+
 def test_default_network_is_small():
     """Under five million parameters."""
     assert sum(p.numel() for p in Encoder().parameters()) < 5e6
