@@ -29,8 +29,8 @@ class Run:
         detector: str = options.option("blazepose", "Detector plugin: who is where, in every frame.")
         tracker: str = options.option("auto", "Tracker plugin: who is who over time; auto keeps the ids of a file that has "
                                       "them (file), and else tracks (oks).")
-        lifter: str = options.option("auto", "Lifter plugin: from pictures to bodies in 3D; auto takes blazepose3d where the "
-                                     "detector gives 3D landmarks, else smplify.")
+        lifter: str = options.option("auto", "Lifter plugin: from pictures to bodies in 3D; auto takes hmr, or smplify for "
+                                     "keypoints that hmr does not know.")
         smoother: str = options.option("sfv", "Smoother plugin: the refiner of the motion.")
         body: str | None = options.option(None, "Body model of the lifter: smplx:PATH, your file of SMPL, SMPL-H or SMPL-X; without it, "
                                           "the embedded body.")

@@ -31,6 +31,7 @@ BUILTINS = (
     "mrs_plugins.trackers.oks",
     "mrs_plugins.trackers.given",
     "mrs_plugins.lifters.blazepose3d",
+    "mrs_plugins.lifters.hmr",
     "mrs_plugins.lifters.smplify",
     "mrs_plugins.lifters.hmr_image",
     "mrs_plugins.lifters.files",

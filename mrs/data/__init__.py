@@ -47,6 +47,9 @@ EMBEDDED = {
     "body/landmarks.npz": Asset(
         "keypoints of the body", "CC0-1.0 (data), Apache-2.0 (code)", "tools/bake_landmarks.py, from the body",
         "4de280f46099064610e2604764bb8606e254907d22ee847e283f7d539ddebc62"),
+    "models/hmr.safetensors": Asset(
+        "lifts keypoints over a second to a body: encoder and HMR's head", "Apache-2.0", "mrs train hmr on CMU and DeepMimic clips, see the card",
+        "ec35a6dbf0e5eba920e8c432a78524e613885fbd0144396bea9b7d81be981e1f"),
     "models/bds.npz": Asset(
         "behaviour transfer: encoder, planner, follower, flow", "Apache-2.0", "mrs train bds on CMU and DeepMimic clips, see the card",
         "d61a552e186502f7a2ff607766188411e9314c6705a4716c5dddfb54447d4146"),
