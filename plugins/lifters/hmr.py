@@ -14,6 +14,7 @@ class Hmr:
     needs = ("torch", "scipy", "safetensors")
     progress = None
     device = "cpu"
+    body = None
 
     class Options:
         weights: str | None = mrs.option(None, "Weights that mrs train hmr wrote (weights.safetensors), instead of the shipped ones.")
@@ -43,7 +44,7 @@ class Hmr:
         from mrs.world.contact_net import foot_contacts
 
         self._refuse(track)
-        body, camera = load_body(), video.camera
+        body, camera = load_body(self.body), video.camera
         seen = lifting.seen_of(track, camera, self.options.min_confidence, self.options.landmarks, self.device)
         found = lifting.lift(self._net(), seen, progress=self.progress or (lambda done, total: None))
         betas = _of_stature(body, found.betas, self.options.stature_m)
