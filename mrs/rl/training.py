@@ -1,0 +1,198 @@
+"""Train a policy with Stable-Baselines3's PPO: a folder with checkpoints to go on from, and a curve of what was reached.
+
+OUT holds settings.json, curve.jsonl (a line an update), policy.zip (parameters and optimiser, no pickled objects), state.npz
+(observation statistics, the learned starts, steps and seconds so far). A checkpoint is two files renamed into place.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mrs.errors import InputError, UsageError
+from mrs.motion import Motion
+from mrs.npz import atomic_path
+from mrs.physics import extra
+
+SETTINGS, CURVE, POLICY, STATE = "settings.json", "curve.jsonl", "policy.zip", "state.npz"
+CHECKPOINT_S = 60.0
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What PPO is run with; `envs` humanoids are simulated by `threads` threads."""
+
+    envs: int = 16
+    threads: int = 1
+    rollout: int = 128
+    batch: int = 512
+    epochs: int = 5
+    learning_rate: float = 3e-4
+    gamma: float = 0.97
+    gae_lambda: float = 0.95
+    clip: float = 0.2
+    hidden: tuple[int, ...] = (256, 128)
+    log_std: float = -2.0
+    target_kl: float = 0.03
+    seed: int = 0
+    device: str = "cpu"
+
+
+def train(motion: Motion, out: Path, recipe: Recipe, settings: dict[str, Any], *, steps: int | None = None,
+          seconds: float | None = None, resume: bool = False, tell=print) -> Path:
+    """Train until `steps` simulated policy steps in all, or for `seconds`; return the path of the policy."""
+    out = Path(out)
+    recipe, settings = _begin(out, recipe, settings, resume)
+    model, env, stats = build(motion, recipe, settings)
+    state = restore(out, model, env) if resume else {"steps": 0, "seconds": 0.0}
+    keeper = _keeper(out, env, state, seconds, tell)
+    left = (steps - state["steps"]) if steps is not None else 10**12
+    if left > 0:
+        model.learn(left, callback=keeper, progress_bar=False)
+        keeper.checkpoint()
+    env.close()
+    return out / POLICY
+
+
+def _begin(out: Path, recipe: Recipe, settings: dict[str, Any], resume: bool) -> tuple[Recipe, dict[str, Any]]:
+    """Write what the training is run with, or take what it began with."""
+    path = out / SETTINGS
+    if resume:
+        if not (path.is_file() and (out / POLICY).is_file() and (out / STATE).is_file()):
+            raise InputError(f"Expected a training in {out} to go on with, but there is none. Type the same without --resume.")
+        kept = json.loads(path.read_text())
+        kept["recipe"] |= {"threads": recipe.threads, "device": recipe.device}
+        return Recipe(**{**kept["recipe"], "hidden": tuple(kept["recipe"]["hidden"])}), kept["settings"]
+    if path.exists():
+        raise UsageError(f"Expected a new folder, but {out} holds a training. Add --resume, or choose another --out.")
+    out.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"recipe": asdict(recipe), "settings": settings}, indent=1))
+    return recipe, settings
+
+
+def build(motion: Motion, recipe: Recipe, settings: dict[str, Any]):
+    """Return PPO, its environment with observations brought to unit variance, and their statistics."""
+    sb3 = extra.needed("stable_baselines3", "rl", "Stable-Baselines3")
+    import torch
+    from stable_baselines3.common.vec_env import VecNormalize
+
+    from mrs.rl.sb3 import ImitationVecEnv
+
+    env = VecNormalize(ImitationVecEnv(motion, recipe.envs, recipe.threads, **settings), norm_reward=False, clip_obs=10.0)
+    model = sb3.PPO(
+        "MlpPolicy", env, n_steps=recipe.rollout, batch_size=recipe.batch, n_epochs=recipe.epochs, seed=recipe.seed,
+        learning_rate=recipe.learning_rate, gamma=recipe.gamma, gae_lambda=recipe.gae_lambda, clip_range=recipe.clip,
+        target_kl=recipe.target_kl, device=recipe.device, policy_kwargs={
+            "net_arch": list(recipe.hidden), "log_std_init": recipe.log_std, "activation_fn": torch.nn.ELU})
+    return model, env, env.obs_rms
+
+
+def restore(out: Path, model, env) -> dict[str, Any]:
+    """Put a checkpoint's parameters, statistics and starts in place; return steps and seconds so far."""
+    with np.load(out / STATE, allow_pickle=False) as file:
+        kept = {name: file[name] for name in file.files}
+    model.set_parameters(str(out / POLICY), device=model.device)
+    env.obs_rms.mean, env.obs_rms.var, env.obs_rms.count = kept["mean"], kept["var"], float(kept["count"])
+    env.venv.task.starts.restore({n.removeprefix("starts_"): v for n, v in kept.items() if n.startswith("starts_")})
+    return {"steps": int(kept["steps"]), "seconds": float(kept["seconds"])}
+
+
+def _keeper(out: Path, env, state: dict[str, Any], seconds: float | None, tell):
+    """Return the callback that writes the curve and checkpoints, and stops when time is up."""
+    from stable_baselines3.common.callbacks import BaseCallback
+
+    class Keeper(BaseCallback):
+        """Notes what every update reached."""
+
+        def __init__(self):
+            super().__init__()
+            self.begun, self.kept, self.episodes = time.monotonic(), time.monotonic(), []
+            self.gained, self.count = 0.0, 0
+
+        def _on_step(self) -> bool:
+            self.episodes += [info["episode"] for info in self.locals["infos"] if "episode" in info]
+            self.gained += float(self.locals["rewards"].sum())
+            self.count += len(self.locals["rewards"])
+            return seconds is None or time.monotonic() - self.begun < seconds
+
+        def _on_rollout_end(self) -> None:
+            line = {"steps": state["steps"] + self.num_timesteps, "seconds": round(self.elapsed(), 1),
+                    "reward": round(self.gained / max(self.count, 1), 4), "episodes": len(self.episodes),
+                    "length": _mean([e["l"] for e in self.episodes]), "return": _mean([e["r"] for e in self.episodes])}
+            with (out / CURVE).open("a") as file:
+                file.write(json.dumps(line) + "\n")
+            tell(json.dumps(line))
+            self.episodes, self.gained, self.count = [], 0.0, 0
+            if time.monotonic() - self.kept > CHECKPOINT_S:
+                self.checkpoint()
+
+        def elapsed(self) -> float:
+            return state["seconds"] + time.monotonic() - self.begun
+
+        def checkpoint(self) -> None:
+            self.kept = time.monotonic()
+            save(out, self.model, env, state["steps"] + self.num_timesteps, self.elapsed())
+
+    return Keeper()
+
+
+def save(out: Path, model, env, steps: int, seconds: float) -> None:
+    """Write a checkpoint: first the parameters, then the state that names their steps."""
+    from stable_baselines3.common.save_util import save_to_zip_file
+
+    with atomic_path(out / POLICY) as temporary:
+        with open(temporary, "wb") as file:
+            save_to_zip_file(file, data=None, params=model.get_parameters(), pytorch_variables=None)
+    rms = env.obs_rms
+    starts = {f"starts_{name}": value for name, value in env.venv.task.starts.state().items()}
+    with atomic_path(out / STATE) as temporary:
+        with open(temporary, "wb") as file:
+            np.savez(file, mean=rms.mean, var=rms.var, count=rms.count, steps=steps, seconds=seconds, **starts)
+
+
+def _mean(values: list[float]) -> float | None:
+    return round(float(np.mean(values)), 3) if values else None
+
+
+def evaluate(motion: Motion, out: Path, *, episodes: int = 8, rows=None, keep: int | None = None) -> dict[str, Any]:
+    """Run the policy of a training without noise from even starts; return mean length, share of the reward, and one run's qpos.
+
+    Lengths are in seconds; `reward` is the mean of a whole episode with zeros after a fall, so 1 is a perfect imitation.
+    """
+    kept = json.loads((out / SETTINGS).read_text())
+    recipe = Recipe(**{**kept["recipe"], "envs": episodes, "threads": 1, "device": "cpu", "hidden": tuple(kept["recipe"]["hidden"])})
+    settings = {**kept["settings"], "starts": "reference"}
+    model, env, _ = build(motion, recipe, settings)
+    restore_policy(out, model, env)
+    task = env.venv.task
+    rows = np.linspace(0, task.reference.starts - 1, episodes).astype(int) if rows is None else rows
+    task.reset(np.arange(episodes), rows)
+    longest = np.minimum(int(task.settings.seconds * task.settings.rate_hz), len(task.reference) - 1 - rows)
+    alive, gathered, length, path = np.ones(episodes, bool), np.zeros(episodes), np.zeros(episodes), [task.qpos[0].copy()]
+    for _ in range(int(longest.max())):
+        actions, _ = model.predict(env.normalize_obs(task.observe()), deterministic=True)
+        gained, terminated, truncated, _ = task.step(actions)
+        gathered += np.where(alive, gained, 0)
+        length += alive
+        alive &= ~(terminated | truncated)
+        if alive[0]:
+            path.append(task.qpos[0].copy())
+        if not alive.any():
+            break
+    env.close()
+    return {"seconds": float(length.mean() / task.settings.rate_hz), "longest_s": float(longest.mean() / task.settings.rate_hz),
+            "finished": float((length >= longest).mean()), "reward": float((gathered / longest).mean()),
+            "qpos": np.stack(path), "humanoid": task.humanoid, "rate_hz": task.settings.rate_hz}
+
+
+def restore_policy(out: Path, model, env) -> None:
+    """Put only parameters and statistics in place."""
+    env.training = False
+    with np.load(out / STATE, allow_pickle=False) as file:
+        env.obs_rms.mean, env.obs_rms.var = file["mean"], file["var"]
+    model.set_parameters(str(out / POLICY), device=model.device)
