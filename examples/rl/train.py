@@ -71,7 +71,7 @@ def run(options: argparse.Namespace) -> int:
     if options.video:
         from mrs.rl.video import write
 
-        write(options.video, found, motion)
+        write(options.video, found)
         print(options.video)
     return 0
 

@@ -21,6 +21,8 @@ from mrs.physics import extra
 
 SETTINGS, CURVE, POLICY, STATE = "settings.json", "curve.jsonl", "policy.zip", "state.npz"
 CHECKPOINT_S = 60.0
+# What may differ when a training goes on, perhaps on another machine.
+MAY_CHANGE = ("envs", "threads", "rollout", "batch", "device", "learning_rate")
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,10 @@ class Recipe:
 
 def train(motion: Motion, out: Path, recipe: Recipe, settings: dict[str, Any], *, steps: int | None = None,
           seconds: float | None = None, resume: bool = False, tell=print) -> Path:
-    """Train until `steps` simulated policy steps in all, or for `seconds`; return the path of the policy."""
+    """Train until `steps` simulated policy steps in all, or for `seconds` more; return the path of the policy.
+
+    With `resume` networks and task stay as they were; what :data:`MAY_CHANGE` names is taken from `recipe`.
+    """
     out = Path(out)
     recipe, settings = _begin(out, recipe, settings, resume)
     model, env, stats = build(motion, recipe, settings)
@@ -66,7 +71,7 @@ def _begin(out: Path, recipe: Recipe, settings: dict[str, Any], resume: bool) ->
         if not (path.is_file() and (out / POLICY).is_file() and (out / STATE).is_file()):
             raise InputError(f"Expected a training in {out} to go on with, but there is none. Type the same without --resume.")
         kept = json.loads(path.read_text())
-        kept["recipe"] |= {"threads": recipe.threads, "device": recipe.device}
+        kept["recipe"] |= {name: getattr(recipe, name) for name in MAY_CHANGE}
         return Recipe(**{**kept["recipe"], "hidden": tuple(kept["recipe"]["hidden"])}), kept["settings"]
     if path.exists():
         raise UsageError(f"Expected a new folder, but {out} holds a training. Add --resume, or choose another --out.")
@@ -187,7 +192,7 @@ def evaluate(motion: Motion, out: Path, *, episodes: int = 8, rows=None, keep: i
     env.close()
     return {"seconds": float(length.mean() / task.settings.rate_hz), "longest_s": float(longest.mean() / task.settings.rate_hz),
             "finished": float((length >= longest).mean()), "reward": float((gathered / longest).mean()),
-            "qpos": np.stack(path), "humanoid": task.humanoid, "rate_hz": task.settings.rate_hz}
+            "qpos": np.stack(path), "wanted": task.reference.qpos[rows[0] : rows[0] + len(path)], "humanoid": task.humanoid, "rate_hz": task.settings.rate_hz}
 
 
 def restore_policy(out: Path, model, env) -> None:
