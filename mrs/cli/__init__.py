@@ -1,7 +1,8 @@
 """The command line. A command's module is imported when the command is called, so that `mrs --help` is quick.
 
 Exit codes: 0 ok, 1 anything not listed here (a full disk, a folder in use), 2 usage, 3 bad input (also an output folder
-that cannot be written), 4 a missing model, licence file or extra, 5 no person found, 130 interrupted.
+that cannot be written), 4 a missing model, licence file or extra, 5 no person found,
+6 a motion that `mrs check` rejects, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ COMMANDS = {
     "data": ("mrs.cli.data:command", "Make a corpus from files of motion, with labels and splits."),
     "train": ("mrs.cli.train:command", "Train a model."),
     "export": ("mrs.cli.export:command", "Write motions or 2D tracks in the files of other programs."),
+    "check": ("mrs.cli.check:command", "Tell what a trainer would reject: floor, speeds, limits, forces; ok, doubtful or reject."),
+    "retarget": ("mrs.cli.retarget:command", "Carry a motion over to another skeleton: BVH, or a humanoid or robot in MJCF."),
     "tracks": ("mrs.cli.tracks:command", "Show or edit who is who in tracks.npz."),
     "eval": ("mrs.cli.eval:command", "Measure motions, or who is who, against the ground truth, and models of behaviour on held-out data."),
     "models": ("mrs.cli.models:command", "List and verify networks and bodies, and fetch others."),

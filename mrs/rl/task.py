@@ -12,7 +12,7 @@ import numpy as np
 from mrs import rotations
 from mrs.errors import UsageError
 from mrs.motion import Motion
-from mrs.physics import extra, humanoid
+from mrs.physics import extra, humanoid, states
 from mrs.rl import cycle, reference, reward, starts
 from mrs.skeletons import SMPL_24
 
@@ -127,7 +127,7 @@ class Imitation:
             self._mujoco.mj_resetData(self.model, data)
             data.qpos[:], data.qvel[:] = qpos[k], qvel[k]
             self._mujoco.mj_kinematics(self.model, data)
-            low = reference.geom_lows(self.model, data.geom_xpos, data.geom_xmat)[1:].min()
+            low = states.geom_lows(self.model, data.geom_xpos, data.geom_xmat)[1:].min()
             if low < 0:
                 data.qpos[2] -= low
             self._read(env)
