@@ -1,7 +1,7 @@
 """Inverse dynamics: which forces a motion asks for, and what of them a floor and muscles can't give.
 
 MuJoCo says what wrench at the pelvis and which torques at the joints the motion needs. The floor may push, and rub with a
-friction of 1, at every point of the body that is near it and slow (a foot under 1 m/s; what rolls or slides may go faster); a least-squares fit with these forces takes as much as it
+friction of 1, at every point of the body that is near it, or at a foot that the motion's contacts say touches, and is slow (a foot under 1 m/s; what rolls or slides may go faster); a least-squares fit with these forces takes as much as it
 can of the wrench. What is left is the residual, the hand of God that a simulation does not have.
 """
 
@@ -13,10 +13,11 @@ import numpy as np
 
 from mrs import rotations
 from mrs.motion import Motion
-from mrs.physics import extra, humanoid
+from mrs.physics import extra, humanoid, kinematics
 from mrs.physics.segments import FEET
 from mrs.physics.states import resampled
 from mrs.skeletons import SMPL_24
+from mrs.world.ground import TOUCHING
 
 GRAVITY_M_S2 = 9.81
 CUTOFF_HZ = 8.0
@@ -62,11 +63,19 @@ def inverse(motion: Motion, *, cutoff_hz: float = CUTOFF_HZ, mass_kg: float | No
     solver = _Solver(person, rate)
     level = solver.floor_level(qpos)
     qvel, qacc = derivatives(qpos, rate)
-    found = [solver.frame(qpos[max(row - 1, 0)], qpos[row], qpos[min(row + 1, rows - 1)], qvel[row], qacc[row], level)
+    stands = _standing_feet(motion, times)
+    found = [solver.frame(qpos[max(row - 1, 0)], qpos[row], qpos[min(row + 1, rows - 1)], qvel[row], qacc[row], level, stands[row])
              for row in range(rows)]
     force, moment, torque, push, outside = (np.stack(part) for part in zip(*found, strict=True))
     strength = np.array([STRENGTH_NM_KG[SMPL_24.names[j].split("_")[-1]] for j in person.joints]) * person.person.total_kg
     return Dynamics(times, force, moment, torque, torque / strength, push, outside, person.joints)
+
+
+def _standing_feet(motion: Motion, times_s: np.ndarray) -> np.ndarray:
+    """Whether the left and the right foot touch (T, 2) something, be it a step or a roof, by the motion's contacts."""
+    contacts = kinematics.contacts_of(motion).reshape(-1, 2, 2).max(-1)
+    rows = np.searchsorted((motion.times_s[1:] + motion.times_s[:-1]) / 2, times_s)
+    return contacts[rows] > TOUCHING
 
 
 def smoothed(qpos: np.ndarray, rate_hz: float, cutoff_hz: float) -> np.ndarray:
@@ -113,6 +122,8 @@ class _Solver:
             bodies += [model.body(SMPL_24.names[joint]).id] * len(points)
         slow = [SLOW_M_S if joint in FEET else SLOW_ROLLING_M_S for joint, s in enumerate(person.person.shapes) for _ in s.points()]
         self.slow_m_s = np.array(slow)
+        parts = np.concatenate([[joint] * len(shape.points()) for joint, shape in enumerate(person.person.shapes)])
+        self.foot = np.array([FEET.index(part) % 2 if part in FEET else -1 for part in parts])
         self.local, self.radii, self.bodies = np.concatenate(local), np.array(radii), np.array(bodies)
         angles = np.arange(4) * np.pi / 2
         self.rays = np.stack([FRICTION * np.cos(angles), FRICTION * np.sin(angles), np.ones(4)], -1)
@@ -128,7 +139,7 @@ class _Solver:
         """Height that the body comes down to: the 5th percentile of the lowest points."""
         return float(np.percentile([self.places(state)[:, 2].min() for state in qpos], 5))
 
-    def frame(self, before, qpos, after, qvel, qacc, level: float):
+    def frame(self, before, qpos, after, qvel, qacc, level: float, stands: np.ndarray):
         """Residual force and moment, torques, the floor's force, and how far the pressure point is outside."""
         speed = np.linalg.norm(self.places(after) - self.places(before), axis=1) * self.rate / 2
         points = self.places(qpos)
@@ -137,7 +148,11 @@ class _Solver:
         self.mujoco.mj_inverse(self.model, data)
         needed = data.qfrc_inverse.copy()
         root, turned = data.xpos[1], data.xmat[1].reshape(3, 3)
-        touching = np.flatnonzero((points[:, 2] < level + NEAR_M) & (speed < self.slow_m_s))
+        near = points[:, 2] < level + NEAR_M
+        for side in np.flatnonzero(stands):
+            mine = self.foot == side
+            near |= mine & (points[:, 2] < points[mine, 2].min() + NEAR_M)
+        touching = np.flatnonzero(near & (speed < self.slow_m_s))
         force, moment = needed[:3], turned @ needed[3:6]
         pushes, left_force, left_moment = self._floor(points[touching] - root, force, moment)
         torques = needed[6:].copy()

@@ -16,7 +16,7 @@ from mrs import rotations
 from mrs.body import load_body
 from mrs.errors import InputError
 from mrs.motion import JOINTS, Motion
-from mrs.physics import extra, segments
+from mrs.physics import deepmimic_body, extra, segments
 from mrs.skeletons import SMPL_24, SMPL_PARENTS
 
 # World (left, up, forward) to MuJoCo's (forward, left, up): (x, y, z) -> (z, x, y).
@@ -64,6 +64,17 @@ class Humanoid:
         return found
 
     @cached_property
+    def shown_by(self) -> tuple[int, ...]:
+        """For each kept joint the last joint down the middle of what it carries: a chest at spine1 turns as spine3, a neck as the head."""
+        return tuple(self._end_of(joint) for joint in self.joints)
+
+    def _end_of(self, joint: int) -> int:
+        for below in segments.children_of(joint):
+            if SMPL_24.names[below] in ("spine1", "spine2", "spine3", "head") and self.owner[below] == self.owner[joint]:
+                return self._end_of(below)
+        return joint
+
+    @cached_property
     def parents(self) -> tuple[int, ...]:
         """The joint whose body carries each kept joint."""
         return tuple(int(self.owner[SMPL_PARENTS[j]]) for j in self.joints)
@@ -85,12 +96,15 @@ class Humanoid:
             raise InputError("Expected a motion in the world, but this one is as the camera sees it. Type: mrs run VIDEO")
         turned = load_body(motion.body).global_rotations(motion.local_quat_wxyz)
         turned = TO_Z_UP @ turned @ TO_Z_UP.T
-        local = np.swapaxes(turned[:, list(self.parents)], -1, -2) @ turned[:, list(self.joints)]
+        shown = dict(zip(self.joints, self.shown_by, strict=True))
+        above = [shown.get(joint, 0) for joint in self.parents]
+        local = np.swapaxes(turned[:, above], -1, -2) @ turned[:, list(self.shown_by)]
         balls = rotations.quat_multiply(rotations.quat_conjugate(self.zero_wxyz), rotations.matrix_to_quat(local))
         root = rotations.align_hemispheres(rotations.matrix_to_quat(turned[:, 0]))
         balls = rotations.align_hemispheres(balls)
         balls = balls * np.where(balls[:1, :, :1] < 0, -1, 1)
-        return np.concatenate([motion.root_pos_m @ TO_Z_UP.T, root, balls.reshape(len(motion), -1)], -1)
+        scale = self._leg_m(self.person.rest_m) / self._leg_m(load_body(motion.body).rest_joints(motion.betas))
+        return np.concatenate([scale * motion.root_pos_m @ TO_Z_UP.T, root, balls.reshape(len(motion), -1)], -1)
 
     def motion(self, times_s: np.ndarray, qpos: np.ndarray) -> Motion:
         """Turn qpos (T, nq) back into a Motion; welded joints keep the T-pose."""
@@ -99,7 +113,13 @@ class Humanoid:
         balls = rotations.quat_multiply(self.zero_wxyz, qpos[:, 7:].reshape(len(qpos), -1, 4))
         local[:, list(self.joints)] = TO_Z_UP.T @ rotations.quat_to_matrix(balls) @ TO_Z_UP
         quats = rotations.align_hemispheres(rotations.matrix_to_quat(local))
-        return load_body(self.body).motion(times_s, qpos[:, :3] @ TO_Z_UP, quats, self.betas)
+        body = load_body(self.body)
+        scale = self._leg_m(body.rest_joints(self.betas)) / self._leg_m(self.person.rest_m)
+        return body.motion(times_s, scale * qpos[:, :3] @ TO_Z_UP, quats, self.betas)
+
+    @staticmethod
+    def _leg_m(rest_m: np.ndarray) -> float:
+        return float(np.linalg.norm(rest_m[4] - rest_m[1]) + np.linalg.norm(rest_m[7] - rest_m[4]))
 
     def gains(self) -> np.ndarray:
         """Stiffness, damping and torque limit (n, 3) of each ball, for this person's mass."""
@@ -107,10 +127,12 @@ class Humanoid:
         return np.array(table, float) * self.person.total_kg / GAINS_FOR_KG
 
 
-def build(motion: Motion, *, joints: tuple[int, ...] = ALL, mass_kg: float | None = None, timestep_s: float = 1 / 150) -> Humanoid:
-    """Make the humanoid of a motion's person."""
+def build(motion: Motion, *, joints: tuple[int, ...] = ALL, mass_kg: float | None = None, timestep_s: float = 1 / 150,
+          sizes: str = "person") -> Humanoid:
+    """Make the humanoid of a motion's person, or, with `sizes` "deepmimic", one of DeepMimic's lengths, masses and feet."""
     kept = tuple(j for j in _depth_first(0) if j in joints)
-    return Humanoid(segments.of_motion(motion, mass_kg), kept, timestep_s, np.asarray(motion.betas, float), motion.body)
+    person = segments.of_motion(motion, mass_kg) if sizes == "person" else deepmimic_body.segments()
+    return Humanoid(person, kept, timestep_s, np.asarray(motion.betas, float), motion.body)
 
 
 def _depth_first(joint: int) -> list[int]:

@@ -26,6 +26,7 @@ class Settings:
 
     rate_hz            the policy's rate
     substeps           simulation steps a policy step
+    sizes              "person" or "deepmimic": whose lengths and masses the humanoid has
     loop               find one cycle and repeat it; else episodes end with the motion
     seconds            longest episode
     starts             "reference" (DeepMimic) or "adaptive" (SFV)
@@ -39,6 +40,7 @@ class Settings:
 
     rate_hz: float = 30.0
     substeps: int = 5
+    sizes: str = "person"
     loop: bool = False
     seconds: float = 20.0
     starts: str = "reference"
@@ -50,7 +52,7 @@ class Settings:
 
     def check(self) -> Settings:
         """Refuse what makes no sense; return the settings."""
-        for name, known in (("starts", tuple(starts.KINDS)), ("actions", ("reference", "absolute"))):
+        for name, known in (("sizes", ("person", "deepmimic")), ("starts", tuple(starts.KINDS)), ("actions", ("reference", "absolute"))):
             if getattr(self, name) not in known:
                 raise UsageError(f"Expected {name} out of {', '.join(known)}, but got '{getattr(self, name)}'.")
         for name in ("rate_hz", "substeps", "seconds", "action_rad", "lost_m"):
@@ -67,7 +69,7 @@ class Imitation:
     def __init__(self, motion: Motion, count: int = 1, settings: Settings | None = None, *, threads: int = 1,
                  generator: np.random.Generator | None = None):
         self.settings = (settings or Settings()).check()
-        self.humanoid = humanoid.build(motion, joints=humanoid.FOR_POLICIES,
+        self.humanoid = humanoid.build(motion, joints=humanoid.FOR_POLICIES, sizes=self.settings.sizes,
                                        timestep_s=1 / self.settings.rate_hz / self.settings.substeps)
         self.model = self.humanoid.model
         self.reference = reference.make(self.humanoid, motion, rate_hz=self.settings.rate_hz, loop=self.settings.loop,
