@@ -57,7 +57,7 @@ def run(options: argparse.Namespace) -> int:
     if options.minutes or options.steps:
         import torch
 
-        torch.set_num_threads(max(options.threads, 1))
+        torch.set_num_threads(min(max(options.threads, 1), 4))
         recipe = training.Recipe(envs=options.envs, threads=options.threads, seed=options.seed, device=options.device,
                                  hidden=tuple(options.hidden), batch=options.batch, rollout=options.rollout)
         settings = {"loop": options.loop, "starts": options.starts, "actions": options.actions}
