@@ -1,8 +1,9 @@
 """Inverse dynamics: which forces a motion asks for, and what of them a floor and muscles can't give.
 
 MuJoCo says what wrench at the pelvis and which torques at the joints the motion needs. The floor may push, and rub with a
-friction of 1, at every point of the body that is near it, or at a foot that the motion's contacts say touches, and is slow (a foot under 1 m/s; what rolls or slides may go faster); a least-squares fit with these forces takes as much as it
-can of the wrench. What is left is the residual, the hand of God that a simulation does not have.
+friction of 1, at every point of the body that is near it, or that belongs to a foot which touches by the motion's contacts, and
+that is slow (a foot under 1 m/s; what rolls or slides may go faster). A least-squares fit with these forces takes as much as
+it can of the wrench. What is left is the residual, the hand of God that a simulation does not have.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ CUTOFF_HZ = 8.0
 HIGHEST_RATE_HZ, LONG_RATE_HZ, LONG_S = 60.0, 30.0, 60.0
 NEAR_M, SLOW_M_S, SLOW_ROLLING_M_S = 0.06, 1.0, 2.5
 FRICTION = 1.0
+FLOOR_OFF_M = 0.15
 LEVER_M = 0.3
 LEAST_LOAD = 0.2
 # What strong adults reach, N m a kilogram of body mass, as a length over all three axes of a joint.
@@ -136,8 +138,8 @@ class _Solver:
         return self.data.xpos[self.bodies] + np.einsum("pab,pb->pa", turned, self.local) - self.radii[:, None] * [0, 0, 1]
 
     def floor_level(self, qpos: np.ndarray) -> float:
-        """Height that the body comes down to: the 5th percentile of the lowest points."""
-        return float(np.percentile([self.places(state)[:, 2].min() for state in qpos], 5))
+        """Height that the body comes down to: the 5th percentile of the lowest points, at most FLOOR_OFF_M from where floors are."""
+        return float(np.clip(np.percentile([self.places(state)[:, 2].min() for state in qpos], 5), -FLOOR_OFF_M, FLOOR_OFF_M))
 
     def frame(self, before, qpos, after, qvel, qacc, level: float, stands: np.ndarray):
         """Residual force and moment, torques, the floor's force, and how far the pressure point is outside."""

@@ -169,8 +169,8 @@ def _body(humanoid: Humanoid, joint: int) -> list[str]:
         stiff, damp, _ = humanoid.gains()[row]
         rest = humanoid.person.rest_m
         at = TO_Z_UP @ (rest[joint] - rest[humanoid.parents[row]])
-        lines = [f'<body name="{name}" pos="{_numbers(at)}" quat="{_numbers(humanoid.zero_wxyz[row])}">'
-                 f'<joint name="{name}" type="ball" damping="{damp + humanoid.timestep_s * stiff:.6g}" armature="{ARMATURE}"/>']
+        lines = [(f'<body name="{name}" pos="{_numbers(at)}" quat="{_numbers(humanoid.zero_wxyz[row])}">'
+                 f'<joint name="{name}" type="ball" damping="{damp + humanoid.timestep_s * stiff:.6g}" armature="{ARMATURE}"/>')]
     for part in np.flatnonzero(humanoid.owner == joint):
         lines.append(_geom(humanoid.person, int(part), joint))
     for row, child in enumerate(humanoid.joints):

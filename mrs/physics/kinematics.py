@@ -70,7 +70,7 @@ def _jumps(motion: Motion) -> np.ndarray:
     """By how much the pelvis misses, after 1/30 s or a frame, where its speed would have carried it (T,)."""
     if len(motion) < 3:
         return np.zeros(len(motion))
-    step = max(1, int(round(STEP_S * motion.fps)))
+    step = max(1, round(STEP_S * motion.fps))
     times, root = motion.times_s, motion.root_pos_m
     out = np.zeros(len(motion))
     if len(motion) > 2 * step:

@@ -13,7 +13,7 @@ from mrs.skeletons import SMPL_24, SMPL_PARENTS
 
 AT_ONCE = 2048
 _ARMS = SMPL_24.indices("left_elbow", "right_elbow", "left_wrist", "right_wrist", "left_hand", "right_hand")
-_REST = SMPL_24.indices("pelvis", "spine1", "spine3", "head", "left_hip", "right_hip", "left_knee", "right_knee")
+_REST = SMPL_24.indices("pelvis", "spine1", "spine2", "spine3", "head", "left_hip", "right_hip", "left_knee", "right_knee")
 _LEGS = SMPL_24.indices("left_hip", "left_knee"), SMPL_24.indices("right_hip", "right_knee")
 
 

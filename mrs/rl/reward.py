@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from mrs import rotations
-
 WEIGHTS = {"pose": 0.5, "velocity": 0.05, "end_effectors": 0.15, "root": 0.2, "com": 0.1}
 # Shares of the joints in pose and velocity, as DeepMimic's humanoid has them, by the last word of the joint's name.
 JOINT_WEIGHTS = {"spine1": 0.5, "spine2": 0.5, "spine3": 0.5, "neck": 0.3, "head": 0.3, "hip": 0.5, "knee": 0.3, "ankle": 0.2,

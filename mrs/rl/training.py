@@ -53,7 +53,7 @@ def train(motion: Motion, out: Path, recipe: Recipe, settings: dict[str, Any], *
     """
     out = Path(out)
     recipe, settings = _begin(out, recipe, settings, resume)
-    model, env, stats = build(motion, recipe, settings)
+    model, env, _stats = build(motion, recipe, settings)
     state = restore(out, model, env) if resume else {"steps": 0, "seconds": 0.0}
     keeper = _keeper(out, env, state, seconds, tell)
     left = (steps - state["steps"]) if steps is not None else 10**12
@@ -150,14 +150,12 @@ def save(out: Path, model, env, steps: int, seconds: float) -> None:
     """Write a checkpoint: first the parameters, then the state that names their steps."""
     from stable_baselines3.common.save_util import save_to_zip_file
 
-    with atomic_path(out / POLICY) as temporary:
-        with open(temporary, "wb") as file:
-            save_to_zip_file(file, data=None, params=model.get_parameters(), pytorch_variables=None)
+    with atomic_path(out / POLICY) as temporary, open(temporary, "wb") as file:
+        save_to_zip_file(file, data=None, params=model.get_parameters(), pytorch_variables=None)
     rms = env.obs_rms
     starts = {f"starts_{name}": value for name, value in env.venv.task.starts.state().items()}
-    with atomic_path(out / STATE) as temporary:
-        with open(temporary, "wb") as file:
-            np.savez(file, mean=rms.mean, var=rms.var, count=rms.count, steps=steps, seconds=seconds, **starts)
+    with atomic_path(out / STATE) as temporary, open(temporary, "wb") as file:
+        np.savez(file, mean=rms.mean, var=rms.var, count=rms.count, steps=steps, seconds=seconds, **starts)
 
 
 def _mean(values: list[float]) -> float | None:
