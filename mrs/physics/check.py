@@ -69,10 +69,10 @@ def _dynamics(motion: Motion, mass_kg: float | None) -> list[Series]:
         return values[rows]
 
     return [
-        Series("residual_force", "body weights", here(solved.residual_force_bw), 0.5, 1.0,
+        Series("residual_force", "body weights", here(solved.residual_force_bw), 0.5, 2.0,
                "a force acts on the pelvis that no floor gives", 0.15),
-        Series("residual_moment", "body weights x m", here(solved.residual_moment_bwm), 0.15, 0.4,
+        Series("residual_moment", "body weights x m", here(solved.residual_moment_bwm), 0.15, 0.8,
                "a moment acts on the pelvis that no floor gives", 0.15),
-        Series("torque", "of human strength", here(solved.strength.max(1)), 1.5, 3.0, "a joint needs more torque than people have", 0.1),
-        Series("pressure_outside", "cm", 100 * here(solved.outside_m), 10, 30, "the body must tip over: what would hold it up lies "
+        Series("torque", "of human strength", here(solved.strength.max(1)), 2.0, 5.0, "a joint needs more torque than people have", 0.1),
+        Series("pressure_outside", "cm", 100 * here(solved.outside_m), 15, 80, "the body must tip over: what would hold it up lies "
                "outside of what touches", 0.15)]

@@ -27,7 +27,7 @@ NEAR_M, SLOW_M_S, SLOW_ROLLING_M_S = 0.06, 1.0, 2.5
 FRICTION = 1.0
 FLOOR_OFF_M = 0.15
 LEVER_M = 0.3
-LEAST_LOAD = 0.2
+LEAST_LOAD = 0.4
 # What strong adults reach, N m a kilogram of body mass, as a length over all three axes of a joint.
 STRENGTH_NM_KG = {"hip": 3.5, "knee": 3.5, "ankle": 2.6, "foot": 1.2, "spine1": 5.0, "spine2": 4.5, "spine3": 4.0, "neck": 0.8,
                   "head": 0.8, "collar": 1.8, "shoulder": 1.5, "elbow": 1.2, "wrist": 0.4, "hand": 0.2}
@@ -138,8 +138,8 @@ class _Solver:
         return self.data.xpos[self.bodies] + np.einsum("pab,pb->pa", turned, self.local) - self.radii[:, None] * [0, 0, 1]
 
     def floor_level(self, qpos: np.ndarray) -> float:
-        """Height that the body comes down to: the 5th percentile of the lowest points, at most FLOOR_OFF_M from where floors are."""
-        return float(np.clip(np.percentile([self.places(state)[:, 2].min() for state in qpos], 5), -FLOOR_OFF_M, FLOOR_OFF_M))
+        """Height that the body comes down to: the 5th percentile of the lowest points, from the floor to FLOOR_OFF_M above it."""
+        return float(np.clip(np.percentile([self.places(state)[:, 2].min() for state in qpos], 5), 0, FLOOR_OFF_M))
 
     def frame(self, before, qpos, after, qvel, qacc, level: float, stands: np.ndarray):
         """Residual force and moment, torques, the floor's force, and how far the pressure point is outside."""

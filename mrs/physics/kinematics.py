@@ -120,7 +120,7 @@ def _skate(motion: Motion, contacts: np.ndarray) -> Series:
 def _flight(motion: Motion, person: Segments, lowest: np.ndarray, contacts: np.ndarray) -> Series:
     """How far the centre of mass is from falling with gravity while nothing touches."""
     values = np.full(len(motion), np.nan)
-    level = float(np.percentile(lowest, 2))
+    level = max(float(np.percentile(lowest, 2)), 0.0)
     flying = (contacts.max(1) < 0.3) & (lowest > level + CLEAR_M)
     if len(motion) >= 5:
         com = centre_of_mass(motion, person)

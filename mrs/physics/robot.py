@@ -205,8 +205,8 @@ def _result(motion: Motion, robot: _Robot, targets: _Targets, qpos: np.ndarray) 
         mujoco.mj_kinematics(model, data)
         lows = geom_lows(model, data.geom_xpos, data.geom_xmat)[own]
         lowest[row] = lows.min() if len(lows) else 0.0
-        for joint in reached:
-            reached[joint][row] = data.xpos[robot.ids[joint]]
+        for joint, places in reached.items():
+            places[row] = data.xpos[robot.ids[joint]]
     errors = {joint: 1000 * np.linalg.norm(reached[joint] - targets.places[joint], axis=1) for joint in reached}
     qpos = qpos.copy()
     qpos[:, 2] += max(0.0, -float(lowest.min()))
