@@ -2,7 +2,7 @@
 
 Limbs keep their directions exactly, torso, head, hands and feet their turns from the rest pose, as the reader of BVH has it the
 other way round. The legs are then bent (two-bone inverse kinematics) so that ankles go where the scaled person's go, and stay
-in one place while contacts last.
+in one place while contacts last. A BVH file has no soles: they are taken to lie below the joints of the toes as the person's do.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def retarget(motion: Motion, target: Bvh, where: str) -> RetargetedBvh:
     rest = body.rest_joints(motion.betas)
     scale = bvh_import._leg_m(skeleton.source.rest_m) / bvh_import._leg_m(rest)
     turned = skeleton.turned(world, rest)
-    joints = motion.joints_m * scale + [0, skeleton.ankle_m() - scale * _ankle_m(motion), 0]
+    joints = motion.joints_m * scale + [0, skeleton.drop_m() - scale * _drop_m(rest), 0]
     wanted = _ankles(joints, motion, times)
     placed = skeleton.placed(turned, joints[:, [1, 2]].mean(1))
     joint_goals = _goals(placed, skeleton, motion, wanted)
@@ -73,11 +73,8 @@ def _evenly(motion: Motion) -> tuple[np.ndarray, Motion]:
     return times - times[0], body.motion(times, place, quats, motion.betas, contacts=motion.contacts[near], frame=motion.frame)
 
 
-def _ankle_m(motion: Motion) -> float:
-    """Height of the ankles over the soles of the person in T-pose."""
-    body = load_body(motion.body)
-    skin = body.template_m[:, 1] + body.shape_m[:, 1] @ motion.betas
-    return float((body.rest_m[7] + body.rest_shape_m[7] @ motion.betas)[1] - skin.min())
+def _drop_m(rest_m: np.ndarray) -> float:
+    return float((rest_m[[7, 8]] - rest_m[[10, 11]])[:, 1].mean())
 
 
 def _ankles(joints: np.ndarray, motion: Motion, times: np.ndarray) -> np.ndarray:
@@ -130,16 +127,9 @@ class _Skeleton:
             raise InputError(f"Expected a standing rest pose, or a T-pose as first frame, in {where}, but head and feet don't lie on an "
                              "upright line. Export the skeleton with its T-pose as first frame.")
 
-    def ankle_m(self) -> float:
-        """Height of the ankles over the lowest joint or End Site at rest."""
-        axes, unit = self.source.axes, self.source.m_per_unit
-        points = [self.rest_all]
-        if len(self.file.end_joints):
-            points.append(self.rest_all[self.file.end_joints] + np.einsum("eab,eb->ea", self.zero[self.file.end_joints],
-                                                                         self.file.end_offsets))
-        heights = (np.concatenate(points) @ axes * unit)[:, 1]
-        ankles = (self.rest_all[[self.rows[7], self.rows[8]]] @ axes * unit)[:, 1]
-        return float(ankles.mean() - heights.min())
+    def drop_m(self) -> float:
+        """How far the joints of the toes lie below the ankles at rest."""
+        return _drop_m(self.source.rest_m)
 
     def turned(self, world: np.ndarray, rest_m: np.ndarray) -> np.ndarray:
         """Global rotations (T, J, 3, 3) of the file's joints, in our axes, from SMPL's (T, 24, 3, 3)."""

@@ -12,7 +12,7 @@ SEAM = 0.2
 
 
 def find(qpos: np.ndarray, rate_hz: float) -> tuple[int, int]:
-    """Return first and last row of the cycle whose ends are most alike in posture and in change of posture.
+    """Return first and last row of the cycle whose ends are most alike in posture and its change; of equals, the shortest.
 
     The last row shows the same moment as the first. Raises InputError where no two moments are alike.
     """
@@ -27,6 +27,8 @@ def find(qpos: np.ndarray, rate_hz: float) -> tuple[int, int]:
     if not allowed.any() or not moving:
         raise InputError(f"Expected a motion that repeats within {LONGEST_S} s, but it is too short or stands still. Leave loop out.")
     apart = np.where(allowed, apart, np.inf)
+    shortest = gap[apart <= 1.1 * apart.min() + 0.005].min()
+    apart = np.where(gap == shortest, apart, np.inf)
     first, last = np.unravel_index(int(apart.argmin()), apart.shape)
     if apart[first, last] > SEAM:
         raise InputError(f"Expected a motion that repeats, but its most similar moments differ by {apart[first, last]:.2f} "
