@@ -39,7 +39,7 @@ class Recipe:
     gae_lambda: float = 0.95
     clip: float = 0.2
     hidden: tuple[int, ...] = (256, 128)
-    log_std: float = -2.5
+    log_std: float = -2.9
     target_kl: float = 0.03
     seed: int = 0
     device: str = "cpu"
