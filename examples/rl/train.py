@@ -3,7 +3,7 @@
     pip install 'mrs[rl]'
     python examples/rl/train.py walk.bvh --loop --out walk --minutes 60
     python examples/rl/train.py walk.bvh --loop --out walk --minutes 60 --resume
-    python examples/rl/train.py walk.bvh --loop --out walk --video walk.mp4
+    python examples/rl/train.py walk.bvh --loop --out walk --video walk.mp4 --plot walk.png
 """
 
 from __future__ import annotations
@@ -45,6 +45,7 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument("--rollout", type=int, default=128, help="Steps of each humanoid between updates.")
     options.add_argument("--resume", action="store_true", help="Go on with the training in --out.")
     options.add_argument("--video", type=Path, help="Write what the policy does, beside the motion it imitates.")
+    options.add_argument("--plot", type=Path, help="Draw the curve of the training (.png, .svg, .pdf).")
     return options
 
 
@@ -66,6 +67,9 @@ def run(options: argparse.Namespace) -> int:
                              tell=lambda line: print(line, file=sys.stderr, flush=True)))
     if not (options.out / training.POLICY).is_file():
         raise MrsError(f"Expected a trained policy in {options.out}, but there is none. Add --minutes or --steps.")
+    if options.plot:
+        training.plot(options.out, options.plot)
+        print(options.plot)
     found = training.evaluate(motion, options.out)
     print(json.dumps({name: round(found[name], 3) for name in ("seconds", "longest_s", "finished", "reward")}))
     if options.video:

@@ -52,6 +52,7 @@ def test_the_example_trains_and_shows(walk, tmp_path):
     """The script of the docs: trains for a few steps, tells how long the policy lasts, writes a video."""
     import importlib.util
 
+    pytest.importorskip("matplotlib")
     spec = importlib.util.spec_from_file_location("example_train", ROOT / "examples" / "rl" / "train.py")
     example = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(example)
@@ -59,7 +60,8 @@ def test_the_example_trains_and_shows(walk, tmp_path):
     walk.save(source)
     arguments = [str(source), "--loop", "--out", str(tmp_path / "run")]
     small = ["--steps", "64", "--envs", "4", "--rollout", "16", "--batch", "32", "--hidden", "8"]
-    assert example.main([*arguments, *small, "--video", str(tmp_path / "walk.mp4")]) == 0
+    assert example.main([*arguments, *small, "--video", str(tmp_path / "walk.mp4"), "--plot", str(tmp_path / "walk.png")]) == 0
+    assert (tmp_path / "walk.png").read_bytes()[:4] == b"\x89PNG"
     assert (tmp_path / "walk.mp4").stat().st_size > 1000
     assert example.main([*arguments, *small]) == 2
     assert example.main([str(source), "--out", str(tmp_path / "none")]) == 1
