@@ -202,14 +202,14 @@ def plot(out: Path, path: Path) -> None:
     from matplotlib import pyplot
 
     lines = [json.loads(line) for line in (out / CURVE).read_text().splitlines()]
-    lines = [line for line in lines if line["length"] is not None]
-    steps = np.array([line["steps"] for line in lines]) / 1e6
     figure, axes = pyplot.subplots(1, 2, figsize=(10, 3.4), layout="constrained")
     for axis, name, label in zip(axes, ("return", "length"), ("return of an episode", "length of an episode, policy steps"), strict=True):
-        values = np.array([line[name] for line in lines])
-        wide = min(max(len(values) // 40, 1), len(values))
+        known = [line for line in lines if line[name] is not None]
+        steps, values = np.array([line["steps"] for line in known]) / 1e6, np.array([line[name] for line in known])
+        wide = max(len(values) // 40, 1)
         axis.plot(steps, values, color="#bbbbbb", linewidth=0.7)
-        axis.plot(steps[wide - 1 :], np.convolve(values, np.ones(wide) / wide, "valid"), color="#1f5fa8", linewidth=1.6)
+        if len(values):
+            axis.plot(steps[wide - 1 :], np.convolve(values, np.ones(wide) / wide, "valid"), color="#1f5fa8", linewidth=1.6)
         axis.set_xlabel("policy steps, millions")
         axis.set_ylabel(label)
     figure.suptitle(f"{out.name}: {lines[-1]['steps'] / 1e6:.2f} million steps in {lines[-1]['seconds'] / 60:.0f} minutes", fontsize=10)

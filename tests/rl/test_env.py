@@ -10,9 +10,9 @@ from tests.walker import walker
 gymnasium = pytest.importorskip("gymnasium")
 pytest.importorskip("mujoco")
 
-import mrs.rl  # noqa: E402, F401 (registers the environment)
-from mrs.rl.env import ImitationEnv, ImitationVectorEnv  # noqa: E402
-from mrs.rl.task import Imitation, Settings  # noqa: E402
+import mrs.rl  # noqa: F401 (registers the environment)
+from mrs.rl.env import ImitationEnv, ImitationVectorEnv
+from mrs.rl.task import Imitation, Settings
 
 
 @pytest.fixture(scope="module")
@@ -141,7 +141,7 @@ def test_stable_baselines_vec_env(walk):
     env = ImitationVecEnv(walk, 4, loop=True)
     env.reset()
     for steps in range(1, 200):
-        _, rewards, done, infos = env.step(np.zeros((4, env.action_space.shape[0])))
+        _, _rewards, done, infos = env.step(np.zeros((4, env.action_space.shape[0])))
         if done.any():
             break
     info = infos[int(np.flatnonzero(done)[0])]

@@ -12,7 +12,7 @@ from tests.walker import walker
 pytest.importorskip("mujoco")
 pytest.importorskip("stable_baselines3")
 
-from mrs.rl import training  # noqa: E402
+from mrs.rl import training
 
 TINY = training.Recipe(envs=4, rollout=16, batch=32, epochs=1, hidden=(8,))
 
