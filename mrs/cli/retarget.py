@@ -77,6 +77,8 @@ def _to_bvh(motion, target: Path, out: Path, overwrite: bool, maps: tuple[str, .
     found = bvh_target.retarget(motion, bvh.read(target), str(target))
     with replacing(out, overwrite, folder=False) as temporary:
         bvh.write(temporary, found.document)
+    for note in found.notes:
+        click.echo(f"Note: {note}", err=True)
     return _facts(found)
 
 

@@ -35,6 +35,7 @@ class RetargetedBvh:
     error_mm: dict[str, np.ndarray]
     scale: float
     slide_cm_s: float
+    notes: tuple[str, ...] = ()
 
 
 def retarget(motion: Motion, target: Bvh, where: str) -> RetargetedBvh:
@@ -58,7 +59,8 @@ def retarget(motion: Motion, target: Bvh, where: str) -> RetargetedBvh:
     errors = {SMPL_24.names[j]: 1000 * np.linalg.norm(placed[:, skeleton.rows[j]] - goal, axis=1) for j, goal in joint_goals.items()}
     contacts = contacts_of(motion).reshape(-1, 2, 2).max(-1) > TOUCHING
     slide = _slide(placed[:, [skeleton.rows[7], skeleton.rows[8]]], contacts, times)
-    return RetargetedBvh(skeleton.document(turned, placed, times), errors, scale, slide)
+    notes = (f"The rest pose of {where} does not stand; its first frame serves instead, as if torso and feet were straight in it.",)
+    return RetargetedBvh(skeleton.document(turned, placed, times), errors, scale, slide, notes if skeleton.first_frame_serves else ())
 
 
 def _evenly(motion: Motion) -> tuple[np.ndarray, Motion]:
@@ -109,23 +111,35 @@ class _Skeleton:
         self.file = target
         _, named = match(target.names, where)
         self.rows = {SMPL_24.index(name): row for name, row in named.items()}
-        self.zero, rest = np.broadcast_to(np.eye(3), (len(target.names), 3, 3)), target.rest_joints()
-        if len(target):
-            turned, placed = _first_frames(target)
-            if bvh_import._has_tpose(turned, placed, self.rows, "auto"):
-                self.zero, rest = turned[0], placed[0]
+        self.zero, rest, first_frame = self._rest(where)
+        self.first_frame_serves = first_frame
         self.source = bvh_import._source(self.rows, rest, "auto", where)
         self.offsets = target.offsets.copy()
         if len(target):
             self.offsets = np.where((target.parents >= 0)[:, None], _first_positions(target), target.offsets)
-        self.rest_all = rest
-        self._refuse_lying(where)
+        if not self._stands(self.source.rest_m):
+            raise InputError(f"Expected a rest pose or a first frame that stands in {where}, but head and feet don't lie on an upright "
+                             "line. Export the skeleton with its T-pose as first frame.")
 
-    def _refuse_lying(self, where: str) -> None:
-        up = self.source.rest_m[SMPL_24.index("head")] - self.source.rest_m[7]
-        if not up[1] > 0.5 * np.linalg.norm(up):
-            raise InputError(f"Expected a standing rest pose, or a T-pose as first frame, in {where}, but head and feet don't lie on an "
-                             "upright line. Export the skeleton with its T-pose as first frame.")
+    def _rest(self, where: str) -> tuple[np.ndarray, np.ndarray, bool]:
+        """Turns (J, 3, 3) and places (J, 3) of the pose that counts as rest: a T-pose as first frame, the offsets, or the first frame."""
+        target, straight = self.file, np.broadcast_to(np.eye(3), (len(self.file.names), 3, 3))
+        offsets = target.rest_joints()
+        if len(target):
+            turned, placed = _first_frames(target)
+            if bvh_import._has_tpose(turned, placed, self.rows, "auto"):
+                return turned[0], placed[0], False
+        if self._stands(bvh_import._by_smpl(offsets, self.rows)) or not len(target):
+            return straight, offsets, False
+        turn = _heading(bvh_import._by_smpl(placed[0], self.rows))
+        return turn.T @ turned[0], placed[0] @ turn, True
+
+    @staticmethod
+    def _stands(rest: np.ndarray) -> bool:
+        """Whether head, hips and ankles are one above the other, along one axis, and the hips beside each other across it."""
+        head, ankles = rest[SMPL_24.index("head")], rest[[7, 8]].mean(0)
+        up, across = rotations.normalise(head - ankles), rotations.normalise(rest[1] - rest[2])
+        return bool(np.abs(up).max() > 0.9 and abs(up @ across) < 0.3 and head @ up > 0 > ankles @ up)
 
     def drop_m(self) -> float:
         """How far the joints of the toes lie below the ankles at rest."""
@@ -197,6 +211,14 @@ class _Skeleton:
                 values[:, columns[:, place]] = shift[:, joints, AXES.index(axis)]
         rate = (times[-1] - times[0]) / (len(times) - 1) if len(times) > 1 else file.frame_time_s
         return replace(file, values=values, frame_time_s=float(rate))
+
+
+def _heading(rest: np.ndarray) -> np.ndarray:
+    """The turn (3, 3) about the upright axis by which a pose's hips are off the file's nearest axis."""
+    up = bvh_import._nearest_axis(rest[SMPL_24.index("head")] - rest[[7, 8]].mean(0), np.zeros(3))
+    left = rest[1] - rest[2]
+    left = rotations.normalise(left - (left @ up) * up)
+    return rotations.quat_to_matrix(rotations.between(bvh_import._nearest_axis(left, np.abs(up)), left))
 
 
 def _first_frames(target: Bvh, count: int = 3) -> tuple[np.ndarray, np.ndarray]:

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from mrs import rotations
 from mrs.body import load_body
 from mrs.errors import InputError
 from mrs.formats import bvh, bvh_import
@@ -88,6 +89,31 @@ def test_a_skeleton_that_does_not_stand_is_refused(walk):
     lying = replace(target, offsets=np.abs(np.linalg.norm(target.offsets, axis=1))[:, None] * np.array([1.0, 0, 0]), values=target.values[:0])
     with pytest.raises(InputError, match="T-pose"):
         bvh_target.retarget(walk, lying, "it.bvh")
+
+
+def test_offsets_along_one_axis_as_lafan1s(walk):
+    """Where every bone of the rest pose lies along +X, the first frame, someone who stands turned by 30 degrees, serves as rest."""
+    standing = poses.posed({"left_shoulder": [0, 0, -70], "right_shoulder": [0, 0, 70]}, np.arange(3) / 30, root_deg=(0, 30, 0))
+    plain = to_bvh(standing, names="lafan1")[0]
+    turned, placed = plain.pose()
+    straight = {row: rotations.quat_to_matrix(rotations.between(np.array([1.0, 0, 0]), plain.offsets[child]))
+                for child, row in enumerate(plain.parents) if row >= 0}
+    frames = np.stack([straight.get(row, np.eye(3)) for row in range(len(plain.names))])
+    offsets = plain.offsets.copy()
+    local = np.empty_like(turned)
+    for row, parent in enumerate(plain.parents):
+        own = turned[:, row] @ frames[row]
+        local[:, row] = own if parent < 0 else np.swapaxes(turned[:, parent] @ frames[parent], -1, -2) @ own
+        offsets[row] = plain.offsets[row] if parent < 0 else frames[parent].T @ plain.offsets[row]
+    lafan = bvh.build(plain.names, plain.parents, offsets, local, placed[:, 0], 1 / 30)
+    assert np.abs(lafan.pose()[1] - placed).max() < 1e-6
+    found = bvh_target.retarget(walk, lafan, "lafan.bvh")
+    assert len(found.notes) == 1
+    joints = found.document.pose()[1] / 100
+    rows = {name: found.document.names.index(names) for name, names in (("pelvis", "Hips"), ("left_ankle", "LeftFoot"),
+            ("right_wrist", "RightHand"), ("left_knee", "LeftLeg"), ("right_elbow", "RightForeArm"))}
+    for name, row in rows.items():
+        assert np.abs(joints[:, row] - walk.joints_m[:, SMPL_24.index(name)]).max() < 0.03, name
 
 
 def test_the_command(walk, tmp_path, capsys):
