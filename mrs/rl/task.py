@@ -17,6 +17,8 @@ from mrs.rl import cycle, reference, reward, starts
 from mrs.skeletons import SMPL_24
 
 END_EFFECTORS = tuple(SMPL_24.indices("left_ankle", "right_ankle", "left_elbow", "right_elbow"))
+# Axes (forward, left, up in T-pose) about which the policy turns these joints where not all servos are its own.
+HINGES: dict[str, tuple[int, ...]] = {"knee": (1,), "elbow": (2,), "neck": (), "foot": ()}
 MAY_TOUCH = tuple(SMPL_24.index(f"{side}_{part}") for side in ("left", "right") for part in ("ankle", "foot"))
 
 
@@ -32,6 +34,8 @@ class Settings:
     starts             "reference" (DeepMimic) or "adaptive" (SFV)
     actions            "reference": targets are the reference's next posture, as far ahead as the servos lag, plus the action;
                        "absolute": the zero pose plus the action, as DeepMimic's are
+    controls           "hinges": the policy turns hips, ankles, chest and shoulders in all directions, knees and elbows about their
+                       one axis, while neck and toes follow the reference; "all": every servo
     action_rad         what an action of 1 turns a target by
     early_termination  end an episode where what does not belong on the floor touches it, or the root is lost
     lost_m             distance of the root from the reference's at which it is lost
@@ -45,6 +49,7 @@ class Settings:
     seconds: float = 20.0
     starts: str = "reference"
     actions: str = "reference"
+    controls: str = "hinges"
     action_rad: float = 1.0
     early_termination: bool = True
     lost_m: float = 0.7
@@ -52,7 +57,7 @@ class Settings:
 
     def check(self) -> Settings:
         """Refuse what makes no sense; return the settings."""
-        for name, known in (("sizes", ("person", "deepmimic")), ("starts", tuple(starts.KINDS)), ("actions", ("reference", "absolute"))):
+        for name, known in (("sizes", ("person", "deepmimic")), ("controls", ("hinges", "all")), ("starts", tuple(starts.KINDS)), ("actions", ("reference", "absolute"))):
             if getattr(self, name) not in known:
                 raise UsageError(f"Expected {name} out of {', '.join(known)}, but got '{getattr(self, name)}'.")
         for name in ("rate_hz", "substeps", "seconds", "action_rad", "lost_m"):
@@ -100,8 +105,16 @@ class Imitation:
         allowed = ref.near_floor.copy()
         allowed[[mujoco.mj_name2id(model, mujoco.mjtObj.mjOBJ_GEOM, SMPL_24.names[j]) for j in MAY_TOUCH]] = True
         self._may_touch = allowed
-        self.action_size = model.nu
+        self._acted = self._servos()
+        self.action_size = len(self._acted)
         self.observation_size = self.reset_all().shape[1]
+
+    def _servos(self) -> np.ndarray:
+        """The servos (A,) that actions are for."""
+        if self.settings.controls == "all":
+            return np.arange(self.model.nu)
+        axes = [HINGES.get(SMPL_24.names[joint].split("_")[-1], (0, 1, 2)) for joint in self.humanoid.joints]
+        return np.array([3 * row + axis for row, its in enumerate(axes) for axis in its])
 
     def _row_of(self, joint: int) -> int:
         return self.model.body(SMPL_24.names[joint]).id - 1
@@ -142,7 +155,8 @@ class Imitation:
         """Simulate one policy step: return reward (N,), terminated (N,), truncated (N,) and the reward's terms."""
         now = np.minimum(self.row + 1, len(self.reference) - 1)
         turns = np.clip(actions, -1, 1) * self.settings.action_rad
-        targets = turns + self._ref_expmap[now] if self.settings.actions == "reference" else turns
+        targets = self._ref_expmap[now]
+        targets[:, self._acted] = turns if self.settings.actions == "absolute" else targets[:, self._acted] + turns
         self.com_before_m[:] = self.com_m
 
         def work(share: np.ndarray) -> None:

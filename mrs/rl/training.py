@@ -21,26 +21,30 @@ from mrs.physics import extra
 
 SETTINGS, CURVE, POLICY, STATE = "settings.json", "curve.jsonl", "policy.zip", "state.npz"
 CHECKPOINT_S = 60.0
+RATES = (1e-5, 1e-3)
 # What may differ when a training goes on, perhaps on another machine.
-MAY_CHANGE = ("envs", "threads", "rollout", "batch", "device", "learning_rate")
+MAY_CHANGE = ("envs", "threads", "rollout", "batch", "device")
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """What PPO is run with; `envs` humanoids are simulated by `threads` threads."""
+    """What PPO is run with; `envs` humanoids are simulated by `threads` threads.
+
+    The learning rate follows the policy's change: it falls where an update's KL is over twice `wanted_kl`, and rises under half.
+    """
 
     envs: int = 16
     threads: int = 1
     rollout: int = 128
     batch: int = 512
     epochs: int = 5
-    learning_rate: float = 3e-4
+    learning_rate: float = 1e-4
     gamma: float = 0.97
     gae_lambda: float = 0.95
     clip: float = 0.2
     hidden: tuple[int, ...] = (256, 128)
-    log_std: float = -2.9
-    target_kl: float = 0.03
+    log_std: float = -2.5
+    wanted_kl: float = 0.03
     seed: int = 0
     device: str = "cpu"
 
@@ -54,8 +58,8 @@ def train(motion: Motion, out: Path, recipe: Recipe, settings: dict[str, Any], *
     out = Path(out)
     recipe, settings = _begin(out, recipe, settings, resume)
     model, env, _stats = build(motion, recipe, settings)
-    state = restore(out, model, env) if resume else {"steps": 0, "seconds": 0.0}
-    keeper = _keeper(out, env, state, seconds, tell)
+    state = restore(out, model, env) if resume else {"steps": 0, "seconds": 0.0, "learning_rate": recipe.learning_rate}
+    keeper = _keeper(out, env, state, seconds, recipe.wanted_kl, tell)
     left = (steps - state["steps"]) if steps is not None else 10**12
     if left > 0:
         model.learn(left, callback=keeper, progress_bar=False)
@@ -92,7 +96,7 @@ def build(motion: Motion, recipe: Recipe, settings: dict[str, Any]):
     model = sb3.PPO(
         "MlpPolicy", env, n_steps=recipe.rollout, batch_size=recipe.batch, n_epochs=recipe.epochs, seed=recipe.seed,
         learning_rate=recipe.learning_rate, gamma=recipe.gamma, gae_lambda=recipe.gae_lambda, clip_range=recipe.clip,
-        target_kl=recipe.target_kl, device=recipe.device, policy_kwargs={
+        device=recipe.device, policy_kwargs={
             "net_arch": list(recipe.hidden), "log_std_init": recipe.log_std, "activation_fn": torch.nn.ELU})
     return model, env, env.obs_rms
 
@@ -104,11 +108,11 @@ def restore(out: Path, model, env) -> dict[str, Any]:
     model.set_parameters(str(out / POLICY), device=model.device)
     env.obs_rms.mean, env.obs_rms.var, env.obs_rms.count = kept["mean"], kept["var"], float(kept["count"])
     env.venv.task.starts.restore({n.removeprefix("starts_"): v for n, v in kept.items() if n.startswith("starts_")})
-    return {"steps": int(kept["steps"]), "seconds": float(kept["seconds"])}
+    return {"steps": int(kept["steps"]), "seconds": float(kept["seconds"]), "learning_rate": float(kept["learning_rate"])}
 
 
-def _keeper(out: Path, env, state: dict[str, Any], seconds: float | None, tell):
-    """Return the callback that writes the curve and checkpoints, and stops when time is up."""
+def _keeper(out: Path, env, state: dict[str, Any], seconds: float | None, wanted_kl: float, tell):
+    """Return the callback that writes the curve and checkpoints, steers the learning rate, and stops when time is up."""
     from stable_baselines3.common.callbacks import BaseCallback
 
     class Keeper(BaseCallback):
@@ -117,7 +121,14 @@ def _keeper(out: Path, env, state: dict[str, Any], seconds: float | None, tell):
         def __init__(self):
             super().__init__()
             self.begun, self.kept, self.episodes = time.monotonic(), time.monotonic(), []
-            self.gained, self.count = 0.0, 0
+            self.gained, self.count, self.rate = 0.0, 0, state["learning_rate"]
+
+        def _on_rollout_start(self) -> None:
+            change = self.model.logger.name_to_value.get("train/approx_kl")
+            if change is not None:
+                factor = 1 / 1.5 if change > 2 * wanted_kl else 1.5 if change < wanted_kl / 2 else 1.0
+                self.rate = float(np.clip(self.rate * factor, *RATES))
+            self.model.lr_schedule = lambda _: self.rate
 
         def _on_step(self) -> bool:
             self.episodes += [info["episode"] for info in self.locals["infos"] if "episode" in info]
@@ -127,7 +138,7 @@ def _keeper(out: Path, env, state: dict[str, Any], seconds: float | None, tell):
 
         def _on_rollout_end(self) -> None:
             line = {"steps": state["steps"] + self.num_timesteps, "seconds": round(self.elapsed(), 1),
-                    "reward": round(self.gained / max(self.count, 1), 4), "episodes": len(self.episodes),
+                    "reward": round(self.gained / max(self.count, 1), 4), "learning_rate": round(self.rate, 7), "episodes": len(self.episodes),
                     "length": _mean([e["l"] for e in self.episodes]), "return": _mean([e["r"] for e in self.episodes])}
             with (out / CURVE).open("a") as file:
                 file.write(json.dumps(line) + "\n")
@@ -141,12 +152,12 @@ def _keeper(out: Path, env, state: dict[str, Any], seconds: float | None, tell):
 
         def checkpoint(self) -> None:
             self.kept = time.monotonic()
-            save(out, self.model, env, state["steps"] + self.num_timesteps, self.elapsed())
+            save(out, self.model, env, state["steps"] + self.num_timesteps, self.elapsed(), self.rate)
 
     return Keeper()
 
 
-def save(out: Path, model, env, steps: int, seconds: float) -> None:
+def save(out: Path, model, env, steps: int, seconds: float, rate: float) -> None:
     """Write a checkpoint: first the parameters, then the state that names their steps."""
     from stable_baselines3.common.save_util import save_to_zip_file
 
@@ -155,7 +166,7 @@ def save(out: Path, model, env, steps: int, seconds: float) -> None:
     rms = env.obs_rms
     starts = {f"starts_{name}": value for name, value in env.venv.task.starts.state().items()}
     with atomic_path(out / STATE) as temporary, open(temporary, "wb") as file:
-        np.savez(file, mean=rms.mean, var=rms.var, count=rms.count, steps=steps, seconds=seconds, **starts)
+        np.savez(file, mean=rms.mean, var=rms.var, count=rms.count, steps=steps, seconds=seconds, learning_rate=rate, **starts)
 
 
 def _mean(values: list[float]) -> float | None:
