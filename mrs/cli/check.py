@@ -66,8 +66,8 @@ def _targets(plot: Path | None, files: list[Path], overwrite: bool) -> list[Path
     needed("matplotlib", "plot", "matplotlib")
     if plot.suffix.lower() not in (".png", ".svg", ".pdf"):
         raise UsageError(f"Expected a plot that ends in .png, .svg or .pdf, but got {plot}.")
-    found = [plot if len(files) == 1 else plot.with_name(f"{plot.stem}_{path.parent.name}{plot.suffix}") for path in files]
-    for target in found:
+    found: list[Path | None] = [plot if len(files) == 1 else plot.with_name(f"{plot.stem}_{path.parent.name}{plot.suffix}") for path in files]
+    for target in filter(None, found):
         refuse_existing(target, overwrite)
     return found
 

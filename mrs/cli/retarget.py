@@ -83,6 +83,8 @@ def _to_bvh(motion, target: Path, out: Path, overwrite: bool, maps: tuple[str, .
 
 
 def _to_model(motion, target: Path, out: Path, overwrite: bool, maps: tuple[str, ...], quiet: bool) -> dict:
+    import numpy as np
+
     from mrs import npz, progress
     from mrs.cli.export import replacing
     from mrs.errors import UsageError
@@ -103,7 +105,7 @@ def _to_model(motion, target: Path, out: Path, overwrite: bool, maps: tuple[str,
         if out.suffix.lower() == ".csv":
             _write_csv(temporary, found)
         else:
-            npz.save(temporary, "retargeted", {"qpos": found.qpos, "qvel": found.qvel, "times_s": found.times_s, "fps": fps},
+            npz.save(temporary, "retargeted", {"qpos": found.qpos, "qvel": found.qvel, "times_s": found.times_s, "fps": np.array(fps)},
                      {"joint_names": found.joint_names, "bodies": found.bodies, "model": target.name, "quaternions": "wxyz", "up": "z"})
     return {**_facts(found), "bodies": found.bodies, "fps": fps}
 

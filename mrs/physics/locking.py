@@ -20,5 +20,5 @@ def locked(place: np.ndarray, touching: np.ndarray, times_s: np.ndarray, floor_a
         nearest[rows] = away[rows]
         fade = 0.5 + 0.5 * np.cos(np.pi * away[rows] / BLEND_S)
         held = place[np.clip(rows, first, past - 1)][:, axes]
-        shift[np.ix_(rows, axes)] = fade[:, None] * (centre - held)
+        shift[np.ix_(rows, np.array(axes))] = fade[:, None] * (centre - held)
     return place + shift

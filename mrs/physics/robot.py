@@ -89,7 +89,7 @@ class _Robot:
         left = self.rest_m["left_hip"] - self.rest_m["right_hip"]
         angle = np.arctan2(-left[0], left[1])
         self.facing = np.array([np.cos(angle / 2), 0, 0, np.sin(angle / 2)])
-        lows = geom_lows(model, self.data.geom_xpos, self.data.geom_xmat)
+        lows = geom_lows(model, self.data.geom_xpos, self.data.geom_xmat).tolist()
         own = [g for g in range(model.ngeom) if model.geom_bodyid[g] > 0 and model.geom_type[g] not in (0, 1)]
         sole = min((lows[g] for g in own), default=self.rest_m["left_ankle"][2])
         self.ankle_m = float(np.mean([self.rest_m[f"{side}_ankle"][2] for side in ("left", "right")]) - sole)
@@ -210,7 +210,7 @@ def _result(motion: Motion, robot: _Robot, targets: _Targets, qpos: np.ndarray) 
     errors = {joint: 1000 * np.linalg.norm(reached[joint] - targets.places[joint], axis=1) for joint in reached}
     qpos = qpos.copy()
     qpos[:, 2] += max(0.0, -float(lowest.min()))
-    return Retargeted(motion.times_s, qpos, _velocities(mujoco, model, qpos, motion.times_s), errors, robot.bodies, targets.scale,
+    return Retargeted(motion.times_s, qpos, _velocities(mujoco, model, qpos, motion.times_s), errors, robot.bodies, float(targets.scale),
                       _slide(reached, targets), [model.joint(j).name for j in range(model.njnt)])
 
 
@@ -231,5 +231,5 @@ def _slide(reached: dict[str, np.ndarray], targets: _Targets) -> float:
         standing = targets.contacts[1:, column] & targets.contacts[:-1, column]
         moved = np.linalg.norm(np.diff(reached[f"{side}_ankle"][:, :2], axis=0), axis=1) / np.diff(targets.times_s)
         speeds.append(moved[standing])
-    speeds = np.concatenate(speeds)
-    return float(100 * speeds.mean()) if len(speeds) else 0.0
+    together = np.concatenate(speeds)
+    return float(100 * together.mean()) if len(together) else 0.0

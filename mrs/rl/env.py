@@ -11,7 +11,9 @@ from mrs.motion import Motion
 from mrs.physics import extra
 from mrs.rl.task import Imitation, Settings
 
-gymnasium = extra.needed("gymnasium", "rl", "Gymnasium")
+extra.needed("gymnasium", "rl", "Gymnasium")
+import gymnasium
+from gymnasium.vector.utils import batch_space
 
 
 def motion_of(motion: Motion | Path | str) -> Motion:
@@ -41,7 +43,6 @@ class ImitationEnv(gymnasium.Env):
     def __init__(self, motion: Motion | Path | str, render_mode: str | None = None, **settings: Any):
         self.render_mode = render_mode
         self.task = Imitation(motion_of(motion), 1, Settings(**settings))
-        self.metadata = {**self.metadata, "render_fps": round(self.task.settings.rate_hz)}
         self.observation_space, self.action_space = _spaces(self.task)
         self._painter: Any = None
 
@@ -86,9 +87,8 @@ class ImitationVectorEnv(gymnasium.vector.VectorEnv):
         self.render_mode = None
         self.task = Imitation(motion_of(motion), num_envs, Settings(**settings), threads=threads)
         self.single_observation_space, self.single_action_space = _spaces(self.task)
-        batch = gymnasium.vector.utils.batch_space
-        self.observation_space = batch(self.single_observation_space, num_envs)
-        self.action_space = batch(self.single_action_space, num_envs)
+        self.observation_space = batch_space(self.single_observation_space, num_envs)
+        self.action_space = batch_space(self.single_action_space, num_envs)
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None):
         """Begin all episodes."""

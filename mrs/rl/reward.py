@@ -45,7 +45,7 @@ def com(velocity_m_s: np.ndarray, wanted_m_s: np.ndarray) -> np.ndarray:
 
 def total(terms: dict[str, np.ndarray], weights: dict[str, float] = WEIGHTS) -> np.ndarray:
     """Weighted sum of the terms (N,); at most 1."""
-    return sum(weights[name] * value for name, value in terms.items())
+    return np.sum([weights[name] * value for name, value in terms.items()], axis=0)
 
 
 def _angle(a: np.ndarray, b: np.ndarray) -> np.ndarray:

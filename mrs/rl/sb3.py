@@ -11,10 +11,11 @@ from mrs.motion import Motion
 from mrs.physics import extra
 from mrs.rl.env import ImitationVectorEnv
 
-_vec = extra.needed("stable_baselines3.common.vec_env", "rl", "Stable-Baselines3")
+extra.needed("stable_baselines3.common.vec_env", "rl", "Stable-Baselines3")
+from stable_baselines3.common.vec_env import VecEnv
 
 
-class ImitationVecEnv(_vec.VecEnv):
+class ImitationVecEnv(VecEnv):
     """N humanoids for Stable-Baselines3; `infos` hold the whole episode's reward under "episode", as Monitor writes it."""
 
     def __init__(self, motion: Motion | Path | str, num_envs: int, threads: int = 1, **settings: Any):

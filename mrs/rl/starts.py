@@ -17,7 +17,7 @@ class ReferenceStarts:
     def __init__(self, rows: int, nv: int):
         self.rows = rows
 
-    def draw(self, generator: np.random.Generator, count: int) -> tuple[np.ndarray, np.ndarray, Any]:
+    def draw(self, generator: np.random.Generator, count: int) -> tuple[np.ndarray, np.ndarray | None, Any]:
         """Return rows (n,), tangent offsets of qpos and qvel (n, 2 nv), and what `learn` wants back."""
         return generator.integers(self.rows, size=count), None, None
 

@@ -91,7 +91,8 @@ def test_falling_ends_an_episode_without_reward(walk):
     """A chest on the floor ends it; without early termination it goes on."""
     for early in (True, False):
         task = Imitation(walk, 1, Settings(loop=True, early_termination=early))
-        task.data[0].qpos[2] = 0.25
+        task.reset(np.arange(1), np.array([0]))
+        task.data[0].qpos[2] = 0.13
         task.data[0].qpos[3:7] = [np.sqrt(0.5), 0, np.sqrt(0.5), 0]
         gained, terminated, _, _ = task.step(np.zeros((1, task.action_size)))
         assert terminated[0] == early and (gained[0] == 0) == early
@@ -156,6 +157,23 @@ def test_rendering_needs_no_gl(walk):
     env.reset(seed=0)
     picture = env.render()
     assert picture.dtype == np.uint8 and picture.ndim == 3 and len(np.unique(picture.reshape(-1, 3), axis=0)) > 50
+
+
+def test_what_the_policy_turns(walk):
+    """Hips, ankles, chest and shoulders in three axes, knees about left, elbows about up; with "all", every servo. The rest follows."""
+    few, every = (Imitation(walk, 1, Settings(loop=True, controls=which)) for which in ("hinges", "all"))
+    names = [few.model.actuator(row).name for row in few._acted]
+    assert (few.action_size, every.action_size) == (3 * 7 + 4, 42)
+    assert {"left_knee_y", "right_elbow_z", "spine1_x", "right_hip_z"} <= set(names)
+    assert not {"left_knee_x", "neck_y", "left_foot_y"} & set(names)
+    for task in (few, every):
+        task.reset(np.arange(1), np.array([3]))
+        task.step(np.zeros((1, task.action_size)))
+    assert few.data[0].ctrl == pytest.approx(every.data[0].ctrl)
+    few.step(np.ones((1, few.action_size)))
+    every.step(np.zeros((1, every.action_size)))
+    moved = np.flatnonzero(np.abs(few.data[0].ctrl - every.data[0].ctrl) > 0.5)
+    assert moved.tolist() == few._acted.tolist()
 
 
 def test_nonsense_is_refused(walk):
