@@ -181,8 +181,8 @@ def _solve(mink, robot: _Robot, targets: _Targets, shown) -> np.ndarray:
     for row in range(len(out)):
         for joint, task in tasks.items():
             quat = targets.turns[joint][row] if joint in targets.turns else np.array([1.0, 0, 0, 0])
-            place = targets.places[joint][row] if joint in targets.places else np.zeros(3)
-            task.set_target(mink.SE3.from_rotation_and_translation(mink.SO3(quat), place))
+            where = targets.places[joint][row] if joint in targets.places else np.zeros(3)
+            task.set_target(mink.SE3.from_rotation_and_translation(mink.SO3(quat), where))
         for _ in range(FIRST_ROUNDS if row == 0 else ROUNDS):
             step = mink.solve_ik(configuration, [*tasks.values(), posture], 1.0, "daqp", DAMPING, limits=limits)
             configuration.integrate_inplace(step, 1.0)

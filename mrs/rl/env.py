@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -38,7 +38,7 @@ class ImitationEnv(gymnasium.Env):
     `render` (mode rgb_array) paints the body of the person without any GL library.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["rgb_array"], "render_fps": 30}
+    metadata: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": 30}  # noqa: RUF012
 
     def __init__(self, motion: Motion | Path | str, render_mode: str | None = None, **settings: Any):
         self.render_mode = render_mode
@@ -80,7 +80,7 @@ class ImitationEnv(gymnasium.Env):
 class ImitationVectorEnv(gymnasium.vector.VectorEnv):
     """N humanoids stepped together; a finished one begins anew in the same step, its last observation in `info`."""
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": [], "autoreset_mode": gymnasium.vector.AutoresetMode.SAME_STEP}
+    metadata: dict[str, Any] = {"render_modes": [], "autoreset_mode": gymnasium.vector.AutoresetMode.SAME_STEP}  # noqa: RUF012
 
     def __init__(self, motion: Motion | Path | str, num_envs: int = 1, threads: int = 1, **settings: Any):
         self.num_envs = num_envs
