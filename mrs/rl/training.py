@@ -7,7 +7,6 @@ OUT holds settings.json, curve.jsonl (a line an update), policy.zip (parameters 
 from __future__ import annotations
 
 import json
-import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -20,8 +19,6 @@ from mrs.npz import atomic_path
 from mrs.physics import extra
 
 SETTINGS, CURVE, POLICY, STATE = "settings.json", "curve.jsonl", "policy.zip", "state.npz"
-CHECKPOINT_S = 60.0
-RATES = (1e-5, 1e-3)
 # What may differ when a training goes on, perhaps on another machine.
 MAY_CHANGE = ("envs", "threads", "rollout", "batch", "device")
 
@@ -55,11 +52,13 @@ def train(motion: Motion, out: Path, recipe: Recipe, settings: dict[str, Any], *
 
     With `resume` networks and task stay as they were; what :data:`MAY_CHANGE` names is taken from `recipe`.
     """
+    from mrs.rl.keeper import Keeper
+
     out = Path(out)
     recipe, settings = _begin(out, recipe, settings, resume)
     model, env, _stats = build(motion, recipe, settings)
     state = restore(out, model, env) if resume else {"steps": 0, "seconds": 0.0, "learning_rate": recipe.learning_rate}
-    keeper = _keeper(out, env, state, seconds, recipe.wanted_kl, tell)
+    keeper = Keeper(out, env, state, seconds, recipe.wanted_kl, tell)
     left = (steps - state["steps"]) if steps is not None else 10**12
     if left > 0:
         model.learn(left, callback=keeper, progress_bar=False)
@@ -109,68 +108,6 @@ def restore(out: Path, model, env) -> dict[str, Any]:
     env.obs_rms.mean, env.obs_rms.var, env.obs_rms.count = kept["mean"], kept["var"], float(kept["count"])
     env.venv.task.starts.restore({n.removeprefix("starts_"): v for n, v in kept.items() if n.startswith("starts_")})
     return {"steps": int(kept["steps"]), "seconds": float(kept["seconds"]), "learning_rate": float(kept["learning_rate"])}
-
-
-def _keeper(out: Path, env, state: dict[str, Any], seconds: float | None, wanted_kl: float, tell):
-    """Return the callback that writes the curve and checkpoints, steers the learning rate, and stops when time is up."""
-    from stable_baselines3.common.callbacks import BaseCallback
-
-    class Keeper(BaseCallback):
-        """Notes what every update reached."""
-
-        def __init__(self):
-            super().__init__()
-            self.begun, self.kept, self.episodes = time.monotonic(), time.monotonic(), []
-            self.gained, self.count, self.rate = 0.0, 0, state["learning_rate"]
-
-        def _on_rollout_start(self) -> None:
-            change = self.model.logger.name_to_value.get("train/approx_kl")
-            if change is not None:
-                factor = 1 / 1.5 if change > 2 * wanted_kl else 1.5 if change < wanted_kl / 2 else 1.0
-                self.rate = float(np.clip(self.rate * factor, *RATES))
-            self.model.lr_schedule = lambda _: self.rate
-
-        def _on_step(self) -> bool:
-            self.episodes += [info["episode"] for info in self.locals["infos"] if "episode" in info]
-            self.gained += float(self.locals["rewards"].sum())
-            self.count += len(self.locals["rewards"])
-            return seconds is None or time.monotonic() - self.begun < seconds
-
-        def _on_rollout_end(self) -> None:
-            line = {"steps": state["steps"] + self.num_timesteps, "seconds": round(self.elapsed(), 1),
-                    "reward": round(self.gained / max(self.count, 1), 4), "learning_rate": round(self.rate, 7), "episodes": len(self.episodes),
-                    "length": _mean([e["l"] for e in self.episodes]), "return": _mean([e["r"] for e in self.episodes])}
-            with (out / CURVE).open("a") as file:
-                file.write(json.dumps(line) + "\n")
-            tell(json.dumps(line))
-            self.episodes, self.gained, self.count = [], 0.0, 0
-            if time.monotonic() - self.kept > CHECKPOINT_S:
-                self.checkpoint()
-
-        def elapsed(self) -> float:
-            return state["seconds"] + time.monotonic() - self.begun
-
-        def checkpoint(self) -> None:
-            self.kept = time.monotonic()
-            save(out, self.model, env, state["steps"] + self.num_timesteps, self.elapsed(), self.rate)
-
-    return Keeper()
-
-
-def save(out: Path, model, env, steps: int, seconds: float, rate: float) -> None:
-    """Write a checkpoint: first the parameters, then the state that names their steps."""
-    from stable_baselines3.common.save_util import save_to_zip_file
-
-    with atomic_path(out / POLICY) as temporary, open(temporary, "wb") as file:
-        save_to_zip_file(file, data=None, params=model.get_parameters(), pytorch_variables=None)
-    rms = env.obs_rms
-    starts = {f"starts_{name}": value for name, value in env.venv.task.starts.state().items()}
-    with atomic_path(out / STATE) as temporary, open(temporary, "wb") as file:
-        np.savez(file, mean=rms.mean, var=rms.var, count=rms.count, steps=steps, seconds=seconds, learning_rate=rate, **starts)
-
-
-def _mean(values: list[float]) -> float | None:
-    return round(float(np.mean(values)), 3) if values else None
 
 
 def evaluate(motion: Motion, out: Path, *, episodes: int = 8, rows=None, keep: int | None = None) -> dict[str, Any]:
