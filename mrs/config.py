@@ -35,6 +35,7 @@ class Run:
         synth: str | None = options.option(None, "Synthesizer plugin: re-enact the behaviour with another body.")
         target: str | None = options.option(None, "Who re-enacts with --synth: standing, frame:SECONDS (of the person, from the "
                                             "video's start), or a file with a motion; without it, standing.")
+        renderer: str = options.option("mesh", "Renderer plugin of the person in synth.mp4, with --synth: mesh, pyrender, stick, shape-pose.")
         export: str = options.option("bvh", "Exporter plugins, with commas between; bvh is always written.")
         person: str = options.option("all", "Whom to follow: largest, longest, center, all, or ids such as 1,3.")
         start: float | None = options.option(None, "Begin at this second of the video.")
@@ -45,7 +46,8 @@ class Run:
                                            min=1, max=175)
         camera: str = options.option("auto", "static, checked by the background; rotating, followed by it; auto, followed where the check "
                                  "says that it moves; or a file of poses.")
-        camera_tilt: float = options.option(0.0, "Degrees the camera looks down (negative: up).", min=-90, max=90)
+        camera_tilt: float | None = options.option(None, "Degrees the camera looks down (negative: up); unless told, found from where feet stand, or level.",
+                                                   min=-90, max=90)
         foot_lock: str | None = options.option(None, "Pin feet that stand (auto), all that touch (always), only set feet on the ground "
                                                "(ground), or leave them (never); short for --set smoother.foot_lock.",
                                                choices=("auto", "always", "ground", "never"))
