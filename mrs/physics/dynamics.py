@@ -62,15 +62,21 @@ def inverse(motion: Motion, *, cutoff_hz: float = CUTOFF_HZ, mass_kg: float | No
     qpos = smoothed(resampled(person.qpos(motion), motion.times_s, rate), rate, cutoff_hz)
     rows = len(qpos)
     times = motion.times_s[0] + np.arange(rows) / rate
-    solver = _Solver(person, rate)
-    level = solver.floor_level(qpos)
+    solver = _Solver(person)
+    points = np.stack([solver.places(state) for state in qpos])
+    level = floor_level(points)
+    speed = np.linalg.norm(np.gradient(points, 1 / rate, axis=0), axis=-1)
     qvel, qacc = derivatives(qpos, rate)
     stands = _standing_feet(motion, times)
-    found = [solver.frame(qpos[max(row - 1, 0)], qpos[row], qpos[min(row + 1, rows - 1)], qvel[row], qacc[row], level, stands[row])
-             for row in range(rows)]
+    found = [solver.frame((qpos[row], qvel[row], qacc[row]), points[row], speed[row], level, stands[row]) for row in range(rows)]
     force, moment, torque, push, outside = (np.stack(part) for part in zip(*found, strict=True))
     strength = np.array([STRENGTH_NM_KG[SMPL_24.names[j].split("_")[-1]] for j in person.joints]) * person.person.total_kg
     return Dynamics(times, force, moment, torque, torque / strength, push, outside, person.joints)
+
+
+def floor_level(points: np.ndarray) -> float:
+    """Height that points (T, P, 3) come down to: the 5th percentile of the lowest, from the floor to FLOOR_OFF_M above it."""
+    return float(np.clip(np.percentile(points[..., 2].min(1), 5), 0, FLOOR_OFF_M))
 
 
 def _standing_feet(motion: Motion, times_s: np.ndarray) -> np.ndarray:
@@ -108,8 +114,8 @@ def derivatives(qpos: np.ndarray, rate_hz: float) -> tuple[np.ndarray, np.ndarra
 class _Solver:
     """One person's model without floor contacts, damping and armature, and the points where the floor may push."""
 
-    def __init__(self, person: humanoid.Humanoid, rate_hz: float):
-        self.mujoco, self.model, self.rate = extra.mujoco(), person.model, rate_hz
+    def __init__(self, person: humanoid.Humanoid):
+        self.mujoco, self.model = extra.mujoco(), person.model
         model = self.model
         model.dof_damping[:], model.dof_armature[:] = 0, 0
         model.opt.disableflags |= self.mujoco.mjtDisableBit.mjDSBL_CONSTRAINT
@@ -137,16 +143,10 @@ class _Solver:
         turned = self.data.xmat.reshape(-1, 3, 3)[self.bodies]
         return self.data.xpos[self.bodies] + np.einsum("pab,pb->pa", turned, self.local) - self.radii[:, None] * [0, 0, 1]
 
-    def floor_level(self, qpos: np.ndarray) -> float:
-        """Height that the body comes down to: the 5th percentile of the lowest points, from the floor to FLOOR_OFF_M above it."""
-        return float(np.clip(np.percentile([self.places(state)[:, 2].min() for state in qpos], 5), 0, FLOOR_OFF_M))
-
-    def frame(self, before, qpos, after, qvel, qacc, level: float, stands: np.ndarray):
+    def frame(self, state, points: np.ndarray, speed: np.ndarray, level: float, stands: np.ndarray):
         """Residual force and moment, torques, the floor's force, and how far the pressure point is outside."""
-        speed = np.linalg.norm(self.places(after) - self.places(before), axis=1) * self.rate / 2
-        points = self.places(qpos)
         data = self.data
-        data.qvel[:], data.qacc[:] = qvel, qacc
+        data.qpos[:], data.qvel[:], data.qacc[:] = state
         self.mujoco.mj_inverse(self.model, data)
         needed = data.qfrc_inverse.copy()
         root, turned = data.xpos[1], data.xmat[1].reshape(3, 3)
