@@ -24,9 +24,9 @@ STATES = (".npz", ".csv")
 @click.option("--plugin", "extra", multiple=True, metavar="FILE_OR_MODULE", help="Load this plugin too (repeatable).")
 def command(motion: Path, target: Path, out: Path | None, maps: tuple[str, ...], as_json: bool, overwrite: bool, quiet: bool,
             extra: tuple[str, ...]):
-    """Let another skeleton do MOTION: limbs keep their directions, standing feet stay where they are.
+    """Let another skeleton do MOTION: BVH, or a humanoid or robot in MJCF.
 
-    Prints what was written, and how far each joint is from where it should be. A model's file holds qpos and qvel (MuJoCo's order,
+    Limbs keep their directions, standing feet stay where they are. Prints what was written, and how far each joint is from where it should be. A model's file holds qpos and qvel (MuJoCo's order,
     world Z up, quaternions w x y z), the rate and the names of the joints.
     """
     from mrs import plugins
