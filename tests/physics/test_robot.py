@@ -119,6 +119,15 @@ def test_our_own_humanoid_gets_its_motion_back(walk, tmp_path):
         assert data.body(name).xpos == pytest.approx([z, x, y], abs=0.02), name
 
 
+def test_gymnasiums_humanoid_walks(walk):
+    """A foreign humanoid whose root is its torso, without wrists or chest: ankles are met, feet hardly slide."""
+    pytest.importorskip("mink")
+    gymnasium = pytest.importorskip("gymnasium")
+    found = robot.retarget(walk.part(0, 12), Path(gymnasium.__file__).parent / "envs" / "mujoco" / "assets" / "humanoid.xml")
+    assert found.bodies["left_knee"] == "left_shin" and found.bodies["pelvis"] == "pelvis"
+    assert found.error_mm["left_ankle"].mean() < 10 and found.slide_cm_s < 4
+
+
 def test_the_command_writes_states(walk, tmp_path, capsys):
     """npz and csv hold the same states; the error of each joint is reported; nothing is replaced unasked."""
     pytest.importorskip("mink")
