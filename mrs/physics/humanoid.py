@@ -31,8 +31,6 @@ GAINS = {"hip": (500, 50, 200), "knee": (500, 50, 150), "ankle": (400, 40, 90), 
          "spine2": (1000, 100, 200), "spine3": (1000, 100, 200), "neck": (100, 10, 50), "head": (100, 10, 50),
          "collar": (400, 40, 100), "shoulder": (400, 40, 100), "elbow": (300, 30, 60), "wrist": (100, 10, 30), "hand": (50, 5, 15)}
 GAINS_FOR_KG = 45.0
-# The spring alone is bounded, not the spring less the damping, which takes about as much again of a joint that moves fast.
-SPRING_SHARE = 2.0
 ARMATURE = 0.01
 FRICTION = 1.0
 
@@ -128,11 +126,6 @@ class Humanoid:
         table = [GAINS[SMPL_24.names[j].split("_")[-1]] for j in self.joints]
         return np.array(table, float) * self.person.total_kg / GAINS_FOR_KG
 
-    def lead_s(self) -> np.ndarray:
-        """By how much (n,) a target has to be ahead of a joint that moves evenly for the spring to make up for its damping."""
-        stiff, damp, _ = self.gains().T
-        return damp / stiff + self.timestep_s
-
 
 def build(motion: Motion, *, joints: tuple[int, ...] = ALL, mass_kg: float | None = None, timestep_s: float = 1 / 150,
           sizes: str = "person") -> Humanoid:
@@ -162,9 +155,8 @@ def _document(humanoid: Humanoid) -> str:
     for joint, (stiff, _, limit) in zip(humanoid.joints, humanoid.gains(), strict=True):
         for axis, gear in zip("xyz", ("1 0 0", "0 1 0", "0 0 1"), strict=True):
             name = SMPL_24.names[joint]
-            bound = SPRING_SHARE * limit
             lines.append(f'<position name="{name}_{axis}" joint="{name}" gear="{gear} 0 0 0" kp="{stiff:.6g}" '
-                         f'forcerange="{-bound:.6g} {bound:.6g}"/>')
+                         f'forcerange="{-limit:.6g} {limit:.6g}"/>')
     return "\n".join([*lines, "</actuator></mujoco>"])
 
 

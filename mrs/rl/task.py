@@ -32,10 +32,10 @@ class Settings:
     loop               find one cycle and repeat it; else episodes end with the motion
     seconds            longest episode
     starts             "reference" (DeepMimic) or "adaptive" (SFV)
-    actions            "reference": targets are the reference's next posture, as far ahead as the servos lag, plus the action;
-                       "absolute": the zero pose plus the action, as DeepMimic's are
-    controls           "hinges": the policy turns hips, ankles, chest and shoulders in all directions, knees and elbows about their
-                       one axis, while neck and toes follow the reference; "all": every servo
+    actions            "reference": targets are the reference's next posture plus the action; "absolute": the zero pose plus
+                       the action, as DeepMimic's are
+    controls           "all": the policy turns every servo; "hinges": hips, ankles, chest and shoulders in all directions, knees
+                       and elbows about their one axis, while neck and toes follow the reference
     action_rad         what an action of 1 turns a target by
     early_termination  end an episode where what does not belong on the floor touches it, or the root is lost
     lost_m             distance of the root from the reference's at which it is lost
@@ -49,7 +49,7 @@ class Settings:
     seconds: float = 20.0
     starts: str = "reference"
     actions: str = "reference"
-    controls: str = "hinges"
+    controls: str = "all"
     action_rad: float = 1.0
     early_termination: bool = True
     lost_m: float = 0.7
@@ -100,7 +100,7 @@ class Imitation:
         self._drawn: list[Any] = [None] * count
         self._joint_weights = reward.joint_weights([SMPL_24.names[j] for j in self.humanoid.joints])
         self._ends = [self._row_of(j) for j in END_EFFECTORS]
-        self._ref_expmap = self._targets(ref.qpos) + np.repeat(self.humanoid.lead_s(), 3) * ref.qvel[:, 6:]
+        self._ref_expmap = self._targets(ref.qpos)
         self._ref_rest = self._seen_from_root(ref.body_pos_m, ref.qpos)[:, self._ends]
         allowed = ref.near_floor.copy()
         allowed[[mujoco.mj_name2id(model, mujoco.mjtObj.mjOBJ_GEOM, SMPL_24.names[j]) for j in MAY_TOUCH]] = True
