@@ -58,6 +58,7 @@ def train(motion: Motion, out: Path, recipe: Recipe, settings: dict[str, Any], *
     recipe, settings = _begin(out, recipe, settings, resume)
     model, env, _stats = build(motion, recipe, settings)
     state = restore(out, model, env) if resume else {"steps": 0, "seconds": 0.0, "learning_rate": recipe.learning_rate}
+    _forget_after(out, state["steps"])
     keeper = Keeper(out, env, state, seconds, recipe.wanted_kl, tell)
     left = (steps - state["steps"]) if steps is not None else 10**12
     if left > 0:
@@ -81,6 +82,15 @@ def _begin(out: Path, recipe: Recipe, settings: dict[str, Any], resume: bool) ->
     out.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps({"recipe": asdict(recipe), "settings": settings}, indent=1))
     return recipe, settings
+
+
+def _forget_after(out: Path, steps: int) -> None:
+    """Drop the curve's lines of what came after the last checkpoint, which is made again."""
+    path = out / CURVE
+    if path.is_file():
+        kept = [line for line in path.read_text().splitlines() if json.loads(line)["steps"] <= steps]
+        with atomic_path(path) as temporary:
+            temporary.write_text("".join(f"{line}\n" for line in kept))
 
 
 def build(motion: Motion, recipe: Recipe, settings: dict[str, Any]):

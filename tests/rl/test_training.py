@@ -35,9 +35,11 @@ def test_a_training_goes_on_where_it_was(walk, tmp_path):
     model, env, _ = training.build(walk, TINY, settings)
     training.restore(out, model, env)
     kept = model.get_parameters()["policy"]["log_std"].clone()
+    with (out / training.CURVE).open("a") as file:
+        file.write('{"steps": 192, "lost": "by a crash after the checkpoint"}\n')
     training.train(walk, out, TINY, {}, steps=256, resume=True, tell=lambda line: None)
     lines = [json.loads(line) for line in (out / training.CURVE).read_text().splitlines()]
-    assert [line["steps"] for line in lines] == [64, 128, 192, 256]
+    assert [line["steps"] for line in lines] == [64, 128, 192, 256] and "lost" not in lines[2]
     training.restore(out, model, env)
     assert not (model.get_parameters()["policy"]["log_std"] == kept).all()
 
