@@ -31,6 +31,8 @@ def main() -> None:
         report.notes.append(f"Humanoid-v5 can't be built here ({error}). Type: pip install 'gymnasium[mujoco]'")
     report.table(("", "steps a second", "simulated seconds a second"),
                  [(name, f"{rate:.0f}", f"{rate * (0.015 if name.startswith('Humanoid') else 1 / 30):.0f}") for name, rate in rates.items()])
+    report.notes.append(f"One thread makes {per_cpu_second(args.motion, args.envs, args.seconds / 3):.0f} steps a second of its own "
+                        "processor time, whatever else the machine does.")
     report.at_least("steps a second", list(rates.values())[1], BOUND_HZ)
     report.finish(args)
 
@@ -51,6 +53,21 @@ def ours(path: Path | None, envs: int, threads: int, seconds: float) -> float:
     motion = path or own_motions.walk(np.arange(90) / 30)
     env = ImitationVectorEnv(motion, envs, threads, loop=True)
     return _rate(env, envs, seconds)
+
+
+def per_cpu_second(path: Path | None, envs: int, seconds: float) -> float:
+    """Policy steps a second of processor time, in one thread."""
+    from mrs.rl.env import ImitationVectorEnv
+
+    env = ImitationVectorEnv(path or own_motions.walk(np.arange(90) / 30), envs, 1, loop=True)
+    env.reset(seed=0)
+    actions = np.random.default_rng(0).uniform(-0.1, 0.1, env.action_space.shape).astype(np.float32)
+    env.step(actions)
+    begun, steps = time.process_time(), 0
+    while time.process_time() - begun < seconds:
+        env.step(actions)
+        steps += envs
+    return steps / (time.process_time() - begun)
 
 
 def peer(processes: int, seconds: float) -> float:
