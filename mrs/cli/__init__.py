@@ -1,7 +1,8 @@
 """The command line. A command's module is imported when the command is called, so that `mrs --help` is quick.
 
 Exit codes: 0 ok, 1 anything not listed here (a full disk, a folder in use), 2 usage, 3 bad input (also an output folder
-that cannot be written), 4 a missing model, licence file or extra, 5 no person found, 130 interrupted.
+that cannot be written), 4 a missing model, licence file or extra, 5 no person found,
+6 a motion that `mrs check` rejects, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ COMMANDS = {
     "data": ("mrs.cli.data:command", "Make a corpus from files of motion, with labels and splits."),
     "train": ("mrs.cli.train:command", "Train a model."),
     "export": ("mrs.cli.export:command", "Write motions or 2D tracks in the files of other programs."),
+    "check": ("mrs.cli.check:command", "Tell whether a simulated character could train on MOTION, and where not."),
+    "retarget": ("mrs.cli.retarget:command", "Let another skeleton do MOTION: BVH, or a humanoid or robot in MJCF."),
     "report": ("mrs.cli.report:command", "Write report.html of a run again, and open it."),
     "view": ("mrs.cli.view:command", "Look at motions in the browser, from all sides."),
     "live": ("mrs.cli.live:command", "Follow the people before a camera as they move."),
