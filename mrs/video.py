@@ -24,6 +24,7 @@ import numpy as np
 
 from mrs.cameras import Camera
 from mrs.errors import InputError
+from mrs.threads import asked
 from mrs.video_write import write_video
 
 __all__ = ["Frame", "Video", "write_video"]
@@ -364,7 +365,7 @@ def _warn_if_short(container, stream, packets: list, warnings: list[str]) -> Non
 def _count_times(path: Path, dts: list[int], warnings: list[str]) -> np.ndarray:
     """Times (N,) of a stream that does not say when frames are shown: its storage times in order, or else its rate."""
     with _opened(path) as (container, stream):
-        stream.thread_type = "AUTO"
+        _use_threads(stream)
         frames = sum(1 for _ in _decode_all(container, stream))
         rate, tick = stream.average_rate or stream.guessed_rate or Fraction(25), stream.time_base
     if not frames:
@@ -374,6 +375,12 @@ def _count_times(path: Path, dts: list[int], warnings: list[str]) -> np.ndarray:
         return np.array(dts) * float(tick)
     warnings.append(f"The file has no frame times; {float(rate):g} frames a second are assumed.")
     return np.arange(frames) / float(rate)
+
+
+def _use_threads(stream) -> None:
+    """Let FFmpeg decode in threads: as many as it likes, or as MRS_THREADS says."""
+    stream.thread_type = "AUTO"
+    stream.codec_context.thread_count = asked() or 0
 
 
 def _decode_all(container, stream, packets: Iterator | None = None) -> Iterator:
@@ -396,13 +403,13 @@ def _decode_all(container, stream, packets: Iterator | None = None) -> Iterator:
 def _decode_rows(path: Path, index: _Index, frame_ids: np.ndarray, first_row: int) -> Iterator:
     """Yield (row, picture) from `first_row` on, rows growing; rows that can't be decoded are absent."""
     with _opened(path) as (container, stream):
-        stream.thread_type = "AUTO"
+        _use_threads(stream)
         packets = None if index.pts is None else _seek(container, stream, index, int(index.pts[first_row]))
         if index.pts is None or packets is not None:
             yield from _match(_decode_all(container, stream, packets), index, frame_ids, first_row)
             return
     with _opened(path) as (container, stream):
-        stream.thread_type = "AUTO"
+        _use_threads(stream)
         yield from _match(_decode_all(container, stream), index, frame_ids, first_row)
 
 

@@ -19,6 +19,7 @@ from mrs.errors import EXIT_INTERRUPTED, MrsError
 
 COMMANDS = {
     "run": ("mrs.cli.run:run", "Turn a video into refined BVH and an overlay video."),
+    "batch": ("mrs.cli.batch:command", "Run many clips, here or on a cluster; type it again to go on."),
     "detect": ("mrs.cli.run:detect", "Find and track the people of a video: tracks.npz."),
     "lift": ("mrs.cli.run:lift", "Go on to bodies in 3D: lifted.npz of each person."),
     "smooth": ("mrs.cli.run:smooth", "Refine the motion of a video, of a run, or of a motion file."),
