@@ -36,7 +36,7 @@ class Cluster:
         except ImportError:
             raise MissingError("Expected Dask for --scheduler, but it is not installed. Type: pip install 'mrs[cluster]'") from None
         try:
-            self._client = Client(address, timeout=CONNECT_S, set_as_default=False)
+            self._client = Client(address, timeout=CONNECT_S)
         except (OSError, TimeoutError, ValueError) as error:
             raise InputError(f"Expected a Dask scheduler at {address}, but none answers ({type(error).__name__}). "
                              "Type there: dask scheduler") from None

@@ -69,7 +69,7 @@ def _write(job: Job, place: Folder | Remote, claim: Claim, facts: dict[str, Any]
         return None
     record = {"schema_version": state.SCHEMA_VERSION, "kind": "batch-record", "id": uuid.uuid4().hex, "name": job.name,
               "video": job.video, "key": job.key, **facts, "seconds": round(time.monotonic() - start, 3), "attempt": claim.number,
-              "worker": {k: v for k, v in me().items() if k in ("host", "pid")}, "finished": datetime.now().astimezone().isoformat(timespec="seconds")}
+              "worker": {k: v for k, v in me().items() if k in ("host", "pid")}, "finished": datetime.now().astimezone().isoformat(timespec="milliseconds")}
     write_json(place, state.record_name(job.name), record)
     return record
 

@@ -212,7 +212,8 @@ def test_memory_is_refused_where_processes_have_to_share(tmp_path, log, capsys):
 
 def test_a_worker_whose_claim_was_taken_writes_no_record(tmp_path, log, monkeypatch):
     """Who was taken for dead and comes back does not write over the other's result."""
-    from mrs.batch import claims, work as module
+    from mrs.batch import claims
+    from mrs.batch import work as module
 
     clips = make_clips(tmp_path / "clips", "clip_1")
     (job,), place = planned(clips, str(tmp_path / "out"))
