@@ -47,7 +47,7 @@ class RunFolder:
     def __init__(self, root: Path):
         self.root = root
         self.report: dict[str, Any] = {}
-        self._lock = None
+        self._lock: Any = None
 
     @classmethod
     def open(cls, root: Path, video_sha256: str, overwrite: bool = False) -> RunFolder:

@@ -97,7 +97,7 @@ def missing_needs(cls: type) -> list[str]:
     return [m for m in getattr(cls, "needs", ()) if importlib.util.find_spec(m.split(".")[0]) is None]
 
 
-def install_command(cls: type) -> str:
+def install_command(cls: Any) -> str:
     """Return the command that brings what the class needs."""
     if getattr(cls, "install", None):
         return cls.install
@@ -105,7 +105,7 @@ def install_command(cls: type) -> str:
     return f"pip install 'mrs[{extra}]'" if extra else f"pip install {' '.join(missing_needs(cls))}"
 
 
-def require(cls: type) -> None:
+def require(cls: Any) -> None:
     """Raise MissingError, with the command to type, where the class's needs are absent."""
     absent = missing_needs(cls)
     if absent:

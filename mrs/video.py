@@ -13,12 +13,13 @@ import itertools
 import os
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -179,7 +180,7 @@ class Video:
         if first_row < len(self):
             yield from _in_background(self._convert(first_row), QUEUE_DEPTH)
 
-    def _convert(self, first_row: int) -> Iterator[Frame]:
+    def _convert(self, first_row: int) -> Generator[Frame, None, None]:
         """Yield frames from `first_row`, filling gaps with the picture before (or, at the start, the one after)."""
         to_rgb = _Converter(self._index.stored_px, self._index.turn)
         row, filled, last = first_row, 0, None
@@ -400,7 +401,7 @@ def _decode_all(container, stream, packets: Iterator | None = None) -> Iterator:
         return
 
 
-def _decode_rows(path: Path, index: _Index, frame_ids: np.ndarray, first_row: int) -> Iterator:
+def _decode_rows(path: Path, index: _Index, frame_ids: np.ndarray, first_row: int) -> Generator[Any, None, None]:
     """Yield (row, picture) from `first_row` on, rows growing; rows that can't be decoded are absent."""
     with _opened(path) as (container, stream):
         _use_threads(stream)
@@ -459,7 +460,7 @@ class _Converter:
         from av.video.reformatter import VideoReformatter
 
         self.resized = False
-        self._coded_px = None
+        self._coded_px: tuple[int, int] | None = None
         self._stored_px, self._turn = stored_px, turn
         self._reformatter = VideoReformatter()
 
@@ -472,7 +473,7 @@ class _Converter:
         return self._turn.apply(rgb)
 
 
-def _in_background(items: Iterator, depth: int) -> Iterator:
+def _in_background(items: Generator[Any, None, None], depth: int) -> Generator[Any, None, None]:
     """Run a generator in a thread, at most `depth` items ahead; its errors are raised here.
 
     The thread ends, and the generator is closed in it, when the consumer stops.

@@ -67,7 +67,7 @@ class Claim:
         claim = cls(place, stem, last + 1, uuid.uuid4().hex)
         return claim if place.create(claim.name, claim._content(0)) else None
 
-    def __enter__(self):
+    def __enter__(self) -> Any:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._beat, name="mrs-claim", daemon=True)
         self._thread.start()

@@ -42,7 +42,7 @@ class Cluster:
                              "Type there: dask scheduler") from None
         self._resources = resources or None
 
-    def __enter__(self):
+    def __enter__(self) -> Any:
         return self
 
     def __exit__(self, *_: object) -> None:

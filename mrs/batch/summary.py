@@ -25,8 +25,8 @@ def rows(place: Folder | Remote) -> list[dict[str, Any]]:
 
 def _row(job: dict[str, Any], record: dict[str, Any] | None) -> dict[str, Any]:
     current = record is not None and record.get("key") == job.get("key")
-    told = record if current and record is not None else {"status": WAITING}
-    quality = told.get("quality", {})
+    told: dict[str, Any] = record if current and record is not None else {"status": WAITING}
+    quality: dict[str, float] = told.get("quality", {})
     return {**{name: told.get(name) for name in COLUMNS}, "name": job["name"], "video": job["video"], "status": told["status"],
             **{name: quality.get(name) for name in QUALITY}, "warnings": len(told.get("warnings", []))}
 

@@ -18,7 +18,7 @@ from mrs.batch import jobs as state
 from mrs.batch.claims import BEAT_S, Claim, Watch, me, stem_of
 from mrs.batch.jobs import Job
 from mrs.batch.storage import STATE, Folder, Remote, is_url, read_json, storage, write_json
-from mrs.errors import InputError, MrsError, NoPersonError
+from mrs.errors import InputError, MrsError, NoPersonError, told
 from mrs.runfolder import sha256_of
 
 TRIES = 3
@@ -103,7 +103,7 @@ def _is_of_another(folder: Path, video: Path) -> bool:
 def _failure(error: Exception, code: int) -> dict[str, Any]:
     status = (state.NOBODY if isinstance(error, NoPersonError) else
               state.BAD if isinstance(error, InputError) else state.FAILED)
-    where = f"{error.where}: " if getattr(error, "where", None) and not isinstance(error, MrsError) else ""
+    where = f"{told(error, 'where')}: " if told(error, "where") and not isinstance(error, MrsError) else ""
     text = str(error) if isinstance(error, MrsError) else f"{type(error).__name__}: {error}"
     return {"status": status, "exit_code": code, "error": " ".join(f"{where}{text}".split())[:500]}
 

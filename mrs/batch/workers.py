@@ -127,7 +127,9 @@ class _Pool:
         for worker in self.workers:
             if worker.job is not None:
                 by_source[worker.pipe] = by_source[worker.process.sentinel] = worker
-        found = wait(list(by_source), timeout=LOOK_AGAIN_S) if by_source else time.sleep(LOOK_AGAIN_S / 5) or []
+        if not by_source:
+            time.sleep(LOOK_AGAIN_S / 5)
+        found = wait(list(by_source), timeout=LOOK_AGAIN_S) if by_source else []
         return list(dict.fromkeys(by_source[source] for source in found))
 
     def _receive(self, worker: _Worker) -> dict[str, Any] | None:

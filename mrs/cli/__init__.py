@@ -15,7 +15,7 @@ import sys
 import click
 
 import mrs
-from mrs.errors import EXIT_INTERRUPTED, MrsError
+from mrs.errors import EXIT_INTERRUPTED, MrsError, told
 
 COMMANDS = {
     "run": ("mrs.cli.run:run", "Turn a video into refined BVH and an overlay video."),
@@ -120,7 +120,7 @@ def _guarded(arguments: list[str]) -> int:
         return _fail(arguments, error, _os_error(error), 1)
     except Exception as error:  # noqa: BLE001 (the last resort: one line for whatever it is)
         first = f"{type(error).__name__}: {error}".split("\n")[0]
-        where = f"{error.where}: " if getattr(error, "where", None) else ""
+        where = f"{told(error, 'where')}: " if told(error, "where") else ""
         return _fail(arguments, error, f"{where}{first}. Use --debug for the traceback.", 1)
 
 
@@ -140,7 +140,7 @@ def _interrupted(arguments: list[str], error: BaseException) -> int:
 
         traceback.print_exception(error)
     cause = error if isinstance(error, KeyboardInterrupt) else error.__cause__ or error.__context__
-    kept = getattr(cause, "kept", None)
+    kept = told(cause, "kept") if cause is not None else ""
     again = shlex.join(["mrs", *(a for a in arguments if a != "--overwrite")])
     _say(f"Interrupted. {kept} To go on, type: {again}" if kept else "Interrupted.")
     return EXIT_INTERRUPTED

@@ -13,7 +13,7 @@ import click
 
 from mrs import config
 from mrs.cli.run import _flags
-from mrs.errors import UsageError
+from mrs.errors import UsageError, tell
 
 ABSOLUTE = ("camera", "target")
 
@@ -122,7 +122,7 @@ def _here(planned, place, jobs: int | None, threads: int | None, gpus: str, sett
                 update(len(planned) - len(left) + done)
     except KeyboardInterrupt as error:
         summary.write(place)
-        error.kept = f"Kept in {place}: {summary.in_words(summary.rows(place))}."  # type: ignore[attr-defined]
+        tell(error, kept=f"Kept in {place}: {summary.in_words(summary.rows(place))}.")
         raise
 
 
@@ -141,7 +141,7 @@ def _on_cluster(planned, address: str, resources: dict[str, float], detach: bool
                     shown.line(_one_line(record))
                     update(done)
         except KeyboardInterrupt as error:
-            error.kept = "The cluster goes on without you; to look: mrs batch -o DIR --status."  # type: ignore[attr-defined]
+            tell(error, kept="The cluster goes on without you; to look: mrs batch -o DIR --status.")
             raise
 
 
