@@ -8,7 +8,21 @@ from mrs.hookspecs import hookimpl
 from mrs.options import option
 
 if TYPE_CHECKING:
-    from mrs.api import Run, detect, export, lift, load, open_video, quality, run, settle, smooth, stage, track, transfer
+    from mrs.api import (
+        Run,
+        detect,
+        export,
+        lift,
+        load,
+        open_video,
+        quality,
+        run,
+        settle,
+        smooth,
+        stage,
+        track,
+        transfer,
+    )
     from mrs.cameras import Camera
     from mrs.errors import InputError, MissingError, MrsError, UsageError
     from mrs.motion import Motion

@@ -10,6 +10,7 @@ import difflib
 import importlib
 import os
 import shlex
+import shutil
 import sys
 
 import click
@@ -35,7 +36,20 @@ COMMANDS = {
     "models": ("mrs.cli.models:command", "List and verify networks and bodies, and fetch others."),
     "convert": ("mrs.cli.convert:command", "Turn a file of another program into one that mrs reads."),
     "plugins": ("mrs.cli.plugins:plugins", "List plugins, their options, and what they still need."),
+    "config": ("mrs.cli.config:command", "Show settings, and where each comes from."),
+    "completion": ("mrs.cli.completion:command", "Print the script that completes mrs in bash, zsh or fish."),
 }
+
+SECTIONS = {
+    "From video to motion": ("run", "batch", "live", "detect", "lift", "smooth", "tracks"),
+    "Behaviour": ("transfer", "sample", "interpolate", "nearest"),
+    "See and export": ("report", "view", "render", "export", "convert"),
+    "Characters and physics": ("check", "physics", "retarget", "rl"),
+    "Learn and measure": ("data", "train", "eval"),
+    "This installation": ("plugins", "models", "doctor", "config", "completion"),
+}
+"""Where the help lists commands; those in no section come last."""
+NARROW = 60
 
 
 class LazyGroup(click.Group):
@@ -61,13 +75,41 @@ class LazyGroup(click.Group):
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """List each command with its one line."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+        """List each command with its one line, by what it is for."""
+        listed = {name for names in SECTIONS.values() for name in names}
+        rest = tuple(name for name in COMMANDS if name not in listed)
+        for title, names in {**SECTIONS, "More": rest}.items():
+            rows = [(name, COMMANDS[name][1]) for name in names if name in COMMANDS]
+            if rows:
+                with formatter.section(title):
+                    formatter.write_dl(rows, col_max=12)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str):
+        """Complete names without importing the commands."""
+        from click.shell_completion import CompletionItem
+
+        names = [CompletionItem(name, help=text) for name, (_, text) in COMMANDS.items() if name.startswith(incomplete)]
+        return names or super().shell_complete(ctx, incomplete)
+
+
+class _Formatter(click.HelpFormatter):
+    """Help that stays readable in a narrow terminal: what does not fit beside a name stands below it."""
+
+    def write_dl(self, rows, col_max: int = 30, col_spacing: int = 2) -> None:
+        super().write_dl(rows, 2 if self.width < NARROW else col_max, col_spacing)
+
+
+class _Context(click.Context):
+    """A context whose help is as narrow as the terminal; click's own is never below 50 columns."""
+
+    def make_formatter(self) -> click.HelpFormatter:
+        columns = shutil.get_terminal_size().columns
+        return _Formatter(width=max(20, min(columns, self.max_content_width or 80) - 2))
 
 
 def _with_debug(command: click.Command) -> click.Command:
-    """Give a command, and those below it, the flag --debug (which :func:`main` looks for)."""
+    """Give a command, and those below it, the flag --debug (which :func:`main` looks for) and the help of this module."""
+    command.context_class = _Context
     if not any("--debug" in p.opts for p in command.params):
         command.params.append(click.Option(["--debug"], is_flag=True, expose_value=False,
                                            help="Show the traceback of an error."))
@@ -81,6 +123,9 @@ def _with_debug(command: click.Command) -> click.Command:
 @click.option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error.")
 def cli() -> None:
     """From a video of people to motion that a simulated character can train on."""
+
+
+cli.context_class = _Context
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -129,7 +174,7 @@ def _fail(arguments: list[str], error: BaseException, text: str, code: int) -> i
         import traceback
 
         traceback.print_exception(error)
-    _say("Error: " + " ".join(text.split()))
+    _say("Error: " + " ".join(text.split()), "--log-json" in arguments)
     return code
 
 
@@ -142,7 +187,7 @@ def _interrupted(arguments: list[str], error: BaseException) -> int:
     cause = error if isinstance(error, KeyboardInterrupt) else error.__cause__ or error.__context__
     kept = told(cause, "kept") if cause is not None else ""
     again = shlex.join(["mrs", *(a for a in arguments if a != "--overwrite")])
-    _say(f"Interrupted. {kept} To go on, type: {again}" if kept else "Interrupted.")
+    _say(f"Interrupted. {kept} To go on, type: {again}" if kept else "Interrupted.", "--log-json" in arguments)
     return EXIT_INTERRUPTED
 
 
@@ -152,7 +197,12 @@ def _os_error(error: OSError) -> str:
     return f"{reason}: {error.filename}" if error.filename else f"{reason}. Use --debug for the traceback."
 
 
-def _say(text: str) -> None:
+def _say(text: str, as_json: bool = False) -> None:
+    """Say one line on stderr."""
+    from mrs.progress import as_json_line, wants_json
+
+    if as_json or wants_json():
+        text = as_json_line("error", message=text.removeprefix("Error: "))
     try:
         click.echo(text, err=True)
     except BrokenPipeError:

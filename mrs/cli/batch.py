@@ -39,10 +39,11 @@ ABSOLUTE = ("camera", "target")
 @click.option("--overwrite", is_flag=True, help="Make everything anew.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done with each clip, and do nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print the table as JSON.")
+@click.option("--log-json", is_flag=True, help="Progress, notes and errors on stderr as JSON lines (also MRS_LOG_JSON=1).")
 @click.option("--quiet", is_flag=True, help="Show no progress.")
 @click.option("-v", "--verbose", count=True, help="Log more; twice for everything.")
 def command(videos, out, jobs, threads, gpus, scheduler, detach, resources, status, again, stale_s, sets, config_path, plugins,
-            overwrite, dry_run, as_json, quiet, verbose, **flags):
+            overwrite, dry_run, as_json, log_json, quiet, verbose, **flags):
     """Run many clips, each into a folder DIR/NAME.
 
     VIDEOS are files, folders of videos, or URLs. Type the same command again to go on: clips with a verdict (done, nobody in
@@ -55,11 +56,11 @@ def command(videos, out, jobs, threads, gpus, scheduler, detach, resources, stat
 
     place = storage(out)
     if status:
-        return _end(place, as_json, quiet)
+        return _end(place, as_json, quiet, None)
     if not videos:
         raise UsageError(f"Expected VIDEOS, but got none. Type: mrs batch FOLDER -o {out}, or with --status for what is done so far.")
     settings = _settings(flags, config_path, sets, plugins, overwrite)
-    shown = _begin(settings, quiet, verbose)
+    shown = _begin(settings, quiet, verbose, log_json)
     planned = state.plan(state.videos_of(list(videos)), place, settings, again, stale_s)
     if dry_run:
         return _tell_plan(planned, place, as_json)
@@ -72,7 +73,7 @@ def command(videos, out, jobs, threads, gpus, scheduler, detach, resources, stat
         _refuse_memory(str(place))
         _here(planned, place, jobs, threads, gpus, settings, shown)
     if not detach:
-        return _end(place, as_json, quiet)
+        return _end(place, as_json, quiet, shown)
 
 
 def _settings(flags: dict[str, Any], config_path: Path | None, sets, plugins, overwrite: bool) -> config.Settings:
@@ -86,12 +87,12 @@ def _settings(flags: dict[str, Any], config_path: Path | None, sets, plugins, ov
                    plugins=tuple(os.path.abspath(p) if Path(p).is_file() else p for p in settings.plugins))
 
 
-def _begin(settings: config.Settings, quiet: bool, verbose: int):
+def _begin(settings: config.Settings, quiet: bool, verbose: int, log_json: bool):
     """Load plugins and make all stages once, so that a wrong name or option is told before any clip is touched."""
     from mrs.cli.run import begin
     from mrs.plan import Plan
 
-    shown, registry = begin(settings.plugins, quiet, verbose)
+    shown, registry = begin(settings.plugins, quiet, verbose, log_json)
     Plan.make(settings, registry)
     return shown
 
@@ -185,7 +186,7 @@ def _tell_plan(planned, place, as_json: bool) -> None:
         click.echo(f"{row['name']}: {told}")
 
 
-def _end(place, as_json: bool, quiet: bool) -> int:
+def _end(place, as_json: bool, quiet: bool, shown) -> int:
     """Write and print the table; 1 where a clip failed."""
     from mrs.batch import jobs as state
     from mrs.batch import summary
@@ -201,7 +202,7 @@ def _end(place, as_json: bool, quiet: bool) -> int:
         click.echo(f"{place}/summary.html\n{place}/summary.csv")
     failed = [row for row in table if row["status"] in (state.FAILED, state.BAD)]
     if not quiet:
-        click.echo(summary.in_words(table), err=True)
-        for row in failed:
-            click.echo(f"Note: {row['name']}: {row['status']}: {row['error']}", err=True)
+        notes = [f"{row['name']}: {row['status']}: {row['error']}" for row in failed]
+        if shown is None or not shown.event("summary", message=summary.in_words(table), failed=notes, **summary.counts(table)):
+            click.echo("\n".join([summary.in_words(table), *(f"Note: {note}" for note in notes)]), err=True)
     return 1 if failed else 0
