@@ -144,15 +144,13 @@ def load(path: PathLike, person: int | None = None) -> Motion:
 
 def stage(kind: str, name: str, *, plugins: Sequence[PathLike] = (), seed: int = 0, device: str = "auto", **options: Any) -> Any:
     """Make the plugin `name` of a stage ("detector", "tracker", "lifter", "smoother", "exporter" ...) with its options."""
-    import numpy as np
-
-    from mrs.plan import resolve_device
+    from mrs.plan import Step, resolve_device, seed_everything
 
     registry = _registry(tuple(map(str, plugins)))
     name, source = registry.resolve(kind, name, options.get("source"))
     made = registry.make(kind, name, {**options, **source}, seed=seed, device=resolve_device(device))
-    made.progress = lambda done, total=None: None
-    made.rng = np.random.default_rng(seed)
+    made.progress = lambda done, total=None, found=None: None
+    seed_everything(Step(kind, made, {}), seed)
     return made
 
 

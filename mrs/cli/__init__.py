@@ -20,7 +20,7 @@ from mrs.errors import EXIT_INTERRUPTED, MrsError, told
 
 COMMANDS = {
     "run": ("mrs.cli.run:run", "Turn a video into refined BVH and an overlay video."),
-    "batch": ("mrs.cli.batch:command", "Run many clips, here or on a cluster; type it again to go on."),
+    "batch": ("mrs.cli.batch:command", "Run many clips, each into a folder DIR/NAME."),
     "detect": ("mrs.cli.run:detect", "Find and track the people of a video: tracks.npz."),
     "lift": ("mrs.cli.run:lift", "Go on to bodies in 3D: lifted.npz of each person."),
     "smooth": ("mrs.cli.run:smooth", "Refine the motion of a video, of a run, or of a motion file."),
@@ -36,8 +36,8 @@ COMMANDS = {
     "models": ("mrs.cli.models:command", "List and verify networks and bodies, and fetch others."),
     "convert": ("mrs.cli.convert:command", "Turn a file of another program into one that mrs reads."),
     "plugins": ("mrs.cli.plugins:plugins", "List plugins, their options, and what they still need."),
-    "config": ("mrs.cli.config:command", "Show settings, and where each comes from."),
-    "completion": ("mrs.cli.completion:command", "Print the script that completes mrs in bash, zsh or fish."),
+    "config": ("mrs.cli.config:command", "Show settings, and where they come from."),
+    "completion": ("mrs.cli.completion:command", "Print the script that completes mrs in a shell."),
 }
 
 SECTIONS = {
