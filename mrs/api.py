@@ -155,12 +155,12 @@ def stage(kind: str, name: str, *, plugins: Sequence[PathLike] = (), seed: int =
 
 
 def open_video(path: PathLike, start: float | None = None, end: float | None = None, *, fov: float | None = None,
-               camera_tilt: float = 0.0) -> Video:
-    """Open a video with a still, level camera: `fov` degrees wide (a guess without), looking down by `camera_tilt` degrees."""
+               camera_tilt: float | None = None) -> Video:
+    """Open a video with a still, level camera: `fov` degrees wide (a guess without), looking down by `camera_tilt` degrees (level without)."""
     from mrs.world import level_camera
 
     video = Video.open(path, start, end)
-    return video.with_camera(level_camera(video.size_px, fov, camera_tilt))
+    return video.with_camera(level_camera(video.size_px, fov, camera_tilt or 0.0))
 
 
 def detect(video: Video, detector: str = "blazepose", **options: Any) -> Detections | Tracks:

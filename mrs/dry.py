@@ -78,7 +78,7 @@ class _Dry(Pipeline):
             lifted = {t.person: self._tried(f"persons/{t.person:02d}/lifted.npz", "lifter", known, self.lift, t) for t in chosen or []}
             self._unknown(chosen is None, [f"persons/{n}/lifted.npz" for n in numbers], "lifter")
         if until >= 2:
-            refined = {t.person: self._refined(t, lifted[t.person]) for t in chosen or []}
+            refined = {t.person: self._smoothed(t, lifted[t.person]) for t in chosen or []}
             motions = self._settled(refined) if refined and all(refined.values()) else {}
             for n in numbers:
                 self._note(f"persons/{n}/motion.npz", bool(motions), "smoother")
@@ -105,7 +105,7 @@ class _Dry(Pipeline):
         except _Missing:
             return False
 
-    def _refined(self, track: Track, lifted: Motion | None) -> Motion | None:
+    def _smoothed(self, track: Track, lifted: Motion | None) -> Motion | None:
         try:
             return None if lifted is None else self.smooth(track, lifted)
         except _Missing:
