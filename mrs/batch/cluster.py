@@ -8,6 +8,7 @@ from typing import Any
 
 from mrs.batch.jobs import Job
 from mrs.errors import InputError, MissingError
+from mrs.runfolder import key_of
 
 CONNECT_S = 20
 _ONE_CLIP = threading.Lock()
@@ -18,13 +19,19 @@ def task(job: dict[str, Any]) -> dict[str, Any]:
 
     Where the claim is held, as by a worker that was killed a moment ago, wait until its holder is done or gone.
     """
-    from mrs.batch.summary import write_if_all_done
     from mrs.batch.work import work
 
     with _ONE_CLIP:
-        record = work(Job.from_dict(job), wait=True)
-    write_if_all_done(job["out"])
-    return record
+        return work(Job.from_dict(job), wait=True)
+
+
+def close(out: str, records: list[dict[str, Any]]) -> int:
+    """Write the table when the last clip has ended; return how many there were. Whoever submitted may be gone."""
+    from mrs.batch import summary
+    from mrs.batch.storage import storage
+
+    summary.write(storage(out))
+    return len(records)
 
 
 class Cluster:
@@ -54,7 +61,8 @@ class Cluster:
 
         futures = [self._client.submit(task, job.as_dict(), key=f"mrs-batch-{job.key[:20]}-{job.redo or 'first'}", pure=False,
                                        retries=3, resources=self._resources) for job in jobs]
-        fire_and_forget(futures)
+        door = key_of({"jobs": [f.key for f in futures]})[:20]
+        fire_and_forget([*futures, self._client.submit(close, jobs[0].out, futures, key=f"mrs-batch-table-{door}", pure=False, retries=3)])
         return futures
 
     def follow(self, jobs: list[Job], futures: list[Any], tell: Callable[[str], None]) -> Iterator[tuple[Job, dict[str, Any]]]:

@@ -9,7 +9,7 @@ import io
 from typing import Any
 
 from mrs.batch import jobs as state
-from mrs.batch.storage import Folder, Remote, storage
+from mrs.batch.storage import Folder, Remote
 
 QUALITY = {"error_2d_percent": "2D error, % of height", "jitter_10m_s3": "jitter, 10 m/s³", "foot_skate_cm_s": "foot skate, cm/s",
            "penetration_cm": "below ground, cm", "largest_jump_m": "largest jump, m"}
@@ -50,13 +50,6 @@ def write(place: Folder | Remote) -> list[dict[str, Any]]:
     place.write("summary.csv", as_csv(table).encode())
     place.write("summary.html", as_html(table, place).encode())
     return table
-
-
-def write_if_all_done(out: str) -> None:
-    """Write the table where no clip is left to do: the last worker closes the door, whoever submitted may be gone."""
-    place = storage(out)
-    if all(row["status"] not in (WAITING, state.INTERRUPTED) for row in rows(place)):
-        write(place)
 
 
 def as_csv(table: list[dict[str, Any]]) -> str:

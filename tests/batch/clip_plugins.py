@@ -1,4 +1,4 @@
-"""A detector that does what the clip's name says: nobody, broken, deadly, slow; anything else has two people.
+"""A detector that does what the clip's name says: nobody, broken, deadly, slow, gpu; anything else has two people.
 
 CLIP_LOG names a file that gets a line at the start and at the end of every clip.
 """
@@ -29,6 +29,8 @@ class ByName(fake_plugins.FakeDetector):
     def detect(self, video, first_row=0):
         note("start", video)
         kind = video.path.stem.partition("_")[0]
+        if kind == "gpu":
+            note(f"device {os.environ.get('CUDA_VISIBLE_DEVICES')} threads {os.environ['MRS_THREADS']}", video)
         if kind == "deadly":
             os.kill(os.getpid(), signal.SIGKILL)
         if kind == "broken":

@@ -127,6 +127,32 @@ def test_workers_stop_when_the_command_is_killed(tmp_path, log):
     assert log().count("end slow_1") == 1
 
 
+def test_each_worker_sees_its_own_gpu_and_threads(tmp_path, log, capsys):
+    """--gpus 3,5: two workers at once, one sees device 3 and the other 5, each with the threads it was given."""
+    clips = make_clips(tmp_path / "clips", *(f"gpu_{n}" for n in range(6)), count=30)
+    assert here(capsys, "batch", clips, "-o", tmp_path / "out", *FLAGS, "--gpus", "3,5", "--threads", "1").code == 0
+    told = {line.rpartition(" ")[0] for line in log() if line.startswith("device")}
+    assert told == {"device 3 threads 1", "device 5 threads 1"}
+
+
+def test_gpus_are_those_that_may_be_seen(tmp_path, monkeypatch):
+    """CUDA_VISIBLE_DEVICES counts before what nvidia-smi lists; without either there are none."""
+    from mrs.batch.workers import visible_gpus
+
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1,GPU-abc")
+    assert visible_gpus() == ("1", "GPU-abc")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
+    assert visible_gpus() == ()
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
+    tool = tmp_path / "nvidia-smi"
+    tool.write_text("#!/bin/sh\necho 'GPU 0: H (UUID: a)'\necho 'GPU 1: H (UUID: b)'\n")
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
+    assert visible_gpus() == ("0", "1")
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert visible_gpus() == ()
+
+
 def test_a_replaced_clip_is_run_anew(tmp_path, log, capsys):
     """Another file at the same place replaces the run of the first."""
     clips, out = make_clips(tmp_path / "clips", "clip_1"), tmp_path / "out"
