@@ -64,8 +64,8 @@ def as_csv(table: list[dict[str, Any]]) -> str:
 def as_html(table: list[dict[str, Any]], place: Folder | Remote) -> str:
     """Return one page without a network: styles, script and thumbnails inside."""
     heads = ["clip", "", "status", "people", "video, s", "run, s", *QUALITY.values(), "notes"]
-    columns = "".join(f'<th><button data-column="{i}">{html.escape(text)}</button></th>' if text else "<th></th>"
-                      for i, text in enumerate(heads))
+    columns = "".join(f'<th{" class=number" * (2 < i < len(heads) - 1)}><button data-column="{i}">{html.escape(text)}</button></th>'
+                      if text else "<th></th>" for i, text in enumerate(heads))
     body = "\n".join(_html_row(row, place) for row in table)
     return _PAGE.format(words=html.escape(in_words(table)), columns=columns, body=body)
 
@@ -108,6 +108,7 @@ th button:focus-visible {{ outline: 2px solid }}
 th[aria-sort=ascending] button::after {{ content: " \\2191" }}
 th[aria-sort=descending] button::after {{ content: " \\2193" }}
 td {{ padding: .25rem .6rem; border-top: 1px solid color-mix(in srgb, CanvasText 15%, Canvas) }}
+td:last-child {{ min-width: 16rem; max-width: 40rem }}
 .number {{ text-align: right; font-variant-numeric: tabular-nums }}
 .done {{ color: light-dark(#176f2c, #6fd58a) }}
 .failed, .bad-input {{ color: light-dark(#b3261e, #ff8a80); font-weight: 600 }}

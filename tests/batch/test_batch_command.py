@@ -3,6 +3,8 @@
 import csv
 import json
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -173,6 +175,24 @@ def test_the_page_shows_every_clip_with_numbers_and_pictures(tmp_path, log, caps
     assert "http" not in page.replace("data:image", "")
     assert 'href="clip_1/run.json"' in page and (out / "clip_1/run.json").is_file()
     assert [row["people"] for row in rows] == [2, None]
+
+
+def test_a_click_on_a_heading_sorts(tmp_path):
+    """In a browser the rows go up, then down, by number; clips without the number stay below."""
+    chromium = shutil.which("chromium") or pytest.skip("chromium is not installed")
+    place = storage(tmp_path)
+    numbers = {"a": 30.0, "b": 4.0, "c": None, "d": 200.0}
+    rows = [{**dict.fromkeys(summary.COLUMNS), "name": n, "video": n, "status": "done", "warnings": 0, "jitter_10m_s3": v}
+            for n, v in numbers.items()]
+    page = summary.as_html(rows, place)
+    column = 6 + list(summary.QUALITY).index("jitter_10m_s3")
+    for clicks, order in ((1, "badc"), (2, "dabc")):
+        click = f"<script>for (let n = 0; n < {clicks}; n++) document.querySelector('[data-column=\"{column}\"]').click()</script>"
+        (tmp_path / "page.html").write_text(page.replace("</html>", click + "</html>"))
+        shown = subprocess.run([chromium, "--headless=new", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path}/profile", "--dump-dom",
+                                f"file://{tmp_path}/page.html"], capture_output=True, text=True, check=True, timeout=60).stdout
+        found = re.findall(r'<td><a href="\w/run.json">(\w)</a>', shown)
+        assert "".join(found) == order
 
 
 @pytest.mark.parametrize("arguments, code, words", [
