@@ -37,7 +37,7 @@ class Sfv:
         atlas_mesh: str | None = mrs.option(None, "Mesh (npz with v_template, or OBJ) that an atlas UV_Processed.mat charts.")
         dense_weight: float = mrs.option(30.0, "How many keypoints a frame's surface points are worth.", min=0)
         silhouette_weight: float = mrs.option(5.0, "How many keypoints a frame's outline is worth.", min=0)
-        window_frames: int | None = mrs.option(None, "Frames optimised together (default: 300, on a GPU 3,000).", min=60)
+        window_frames: int | None = mrs.option(None, "Frames optimised together (default: 300, on a GPU 10,000).", min=60)
         together: str = mrs.option("auto", "Several people in one batch: yes, no, or where there is a GPU, which it keeps busy (auto).",
                                    choices=("auto", "yes", "no"))
 
@@ -62,7 +62,7 @@ class Sfv:
 
         o = self.options
         plan = Plan(iterations=o.iterations, contact_iterations=o.contact_iterations, foot_lock=o.foot_lock, space=o.space,
-                    window_frames=o.window_frames or (300 if self.device == "cpu" else 3000), mend_starts=o.mend_starts,
+                    window_frames=o.window_frames or (300 if self.device == "cpu" else 10_000), mend_starts=o.mend_starts,
                     gravity_scale=o.gravity_scale, free_betas=o.free_betas, free_focal=o.free_focal, height_m=o.height_m,
                     find_level=getattr(self, "find_level", False))
         them, told = [], []

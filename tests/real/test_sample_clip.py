@@ -34,13 +34,6 @@ def run(out, *flags) -> dict:
 
 
 @pytest.fixture(scope="module")
-def part(tmp_path_factory):
-    """The run folder of the first two seconds, and its run.json."""
-    out = tmp_path_factory.mktemp("part") / "run"
-    return out, run(out, "--end", str(PART_S))
-
-
-@pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     """The run folder of the whole clip, without overlay, and its run.json."""
     out = tmp_path_factory.mktemp("whole") / "run"
