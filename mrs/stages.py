@@ -95,7 +95,7 @@ def _takes(verb: Any, arguments: tuple[str, ...]) -> bool:
     return True
 
 
-def draws_person(cls: type) -> bool:
+def draws_person(cls: Any) -> bool:
     """Tell whether a renderer draws one person by themselves, rather than all people over a video."""
     stage = STAGES["renderer"]
     return _takes(cls.render, stage.others) and not _takes(cls.render, stage.arguments)
