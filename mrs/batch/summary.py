@@ -75,7 +75,7 @@ def _html_row(row: dict[str, Any], place: Folder | Remote) -> str:
     picture = place.read(state.thumbnail_name(row["name"]))
     image = (f'<a href="{link}/overlay.mp4"><img alt="the middle of {name}" loading="lazy" '
              f'src="data:image/jpeg;base64,{base64.b64encode(picture).decode()}"></a>') if picture else ""
-    target = f"{link}/report.html" if place.read(f"{row['name']}/report.html") is not None else f"{link}/run.json"
+    target = f"{link}/report.html" if "report.html" in place.names(row["name"]) else f"{link}/run.json"
     cells = [f'<td><a href="{target}">{name}</a></td>', f"<td>{image}</td>",
              f'<td class="{row["status"].replace(" ", "-")}">{row["status"]}</td>']
     cells += [_number(row[k]) for k in ("people", "video_s", "seconds", *QUALITY)]
