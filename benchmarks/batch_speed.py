@@ -71,7 +71,7 @@ def seconds(clips: Path, out: Path, workers: int) -> float:
     from mrs.batch import jobs
     from mrs.batch.storage import Folder
 
-    command = [*_common.mrs_command(), "batch", str(clips), "-o", str(out), "--jobs", str(workers), "--threads", "1", "--no-overlay",
+    command = [*_common.mrs_command(), "batch", str(clips), "-o", str(out), "--jobs", str(workers), "--threads", "1", "--no-overlay", "--no-report",
                "--quiet", "--gpus", "none"]
     cores = sorted(os.sched_getaffinity(0))[:workers] if hasattr(os, "sched_getaffinity") else None
     done = subprocess.run(command, capture_output=True, text=True, check=False,

@@ -74,6 +74,12 @@ class Run:
         return path if "overlay.mp4" in self.report["outputs"] else None
 
     @property
+    def page(self) -> Path | None:
+        """The report to look at; None where it was not asked for."""
+        path = self.folder / "report.html"
+        return path if "report.html" in self.report["outputs"] else None
+
+    @property
     def tracks(self) -> Tracks:
         """Who is where in every frame."""
         return Tracks.load(self.folder / "tracks.npz")
@@ -107,7 +113,7 @@ class Run:
 def run(video: PathLike | None, out: PathLike | None = None, *, detector: str | None = None, tracker: str | None = None,
         lifter: str | None = None, smoother: str | None = None, synth: str | None = None, person: str | int | None = None,
         start: float | None = None, end: float | None = None, fov: float | None = None, camera: str | None = None,
-        overlay: bool | None = None, seed: int | None = None, device: str | None = None, options: dict[str, Any] | None = None,
+        overlay: bool | None = None, report: bool | None = None, seed: int | None = None, device: str | None = None, options: dict[str, Any] | None = None,
         plugins: Sequence[PathLike] = (), config: PathLike | None = None, overwrite: bool = False, until: str = "export",
         progress: bool = False, **more: Any) -> Run:
     """Run a video as `mrs run` does, and return what came of it.
@@ -123,14 +129,14 @@ def run(video: PathLike | None, out: PathLike | None = None, *, detector: str | 
 
     flags = {"detector": detector, "tracker": tracker, "lifter": lifter, "smoother": smoother, "synth": synth,
              "person": None if person is None else str(person), "start": start, "end": end, "fov": fov, "camera": camera,
-             "overlay": overlay, "seed": seed, "device": device, **more}
+             "overlay": overlay, "report": report, "seed": seed, "device": device, **more}
     sets = tuple(f"{name}={value}" for name, value in (options or {}).items())
     settings = settings_of.settings(None if video is None else Path(video), flags, out=None if out is None else Path(out),
                                     config=None if config is None else Path(config), sets=sets,
                                     plugins=tuple(map(str, plugins)), overwrite=overwrite, until=until)
     with choose(quiet=False) if progress else Silent() as shown:
-        report = pipeline.run(settings, _registry(settings.plugins), shown, ("mrs.run",))
-    return Run(settings.out, report)
+        told = pipeline.run(settings, _registry(settings.plugins), shown, ("mrs.run",))
+    return Run(settings.out, told)
 
 
 def load(path: PathLike, person: int | None = None) -> Motion:

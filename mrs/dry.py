@@ -134,6 +134,10 @@ class _Dry(Pipeline):
                 self._synthesis(n, motions.get(int(n)) if n.isdigit() else None)
         if self.settings.values.overlay and getattr(self.video, "pictures", True):
             self._tried("overlay.mp4", "renderer", bool(motions), self.overlay, motions, self._found)
+        for name, asked in (("synth.mp4", "person_renderer" in self.plan.steps), ("report.html", self.settings.values.report)):
+            if asked:
+                rest = all(row["would"] == KEEP for row in self.rows)
+                self._note(name, rest and self.folder.is_untouched(name), "person_renderer" if name == "synth.mp4" else "report")
 
     def _synthesis(self, number: str, motion: Motion | None) -> None:
         base = f"persons/{number}/synth/{self.plan.steps['synthesizer'].facts['name']}"

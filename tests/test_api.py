@@ -15,7 +15,7 @@ from mrs.errors import InputError, PluginError, UsageError
 from tests.command import FAKES
 from tests.videos import make_video
 
-FAKE = {"detector": "fake", "tracker": "fake", "lifter": "fake", "smoother": "fake", "plugins": [FAKES], "overlay": False}
+FAKE = {"detector": "fake", "tracker": "fake", "lifter": "fake", "smoother": "fake", "plugins": [FAKES], "overlay": False, "report": False}
 
 
 @pytest.fixture(scope="module")

@@ -62,6 +62,7 @@ def test_an_overlay_and_overwrite(video, tmp_path, capsys):
     out = tmp_path / "o"
     here(capsys, "run", video, "-o", out, *FAKE_FLAGS)
     assert dry(capsys, video, out, "--overlay")["overlay.mp4"] == "make"
+    assert dry(capsys, video, out, "--report")["report.html"] == "make"
     assert set(dry(capsys, video, out, "--overwrite").values()) == {"make"}
     assert (out / "run.json").is_file()
 

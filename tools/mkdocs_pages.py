@@ -17,7 +17,7 @@ OUTSIDE = {
 }
 """Pages of the site by their place in the repository; those that are not there are left out."""
 SECTIONS = {
-    "Begin": ("index.md", "quickstart.md", "troubleshooting.md", "batch.md", "report.md", "view.md", "live.md"),
+    "Begin": ("index.md", "quickstart.md", "troubleshooting.md", "batch.md", "report.md", "view.md", "live.md", "doctor.md"),
     "Stages": ("stages.md", "detecting.md", "cameras.md", "lifting.md", "refinement.md", "dense.md", "behaviour.md", "appearance.md",
                "export.md", "physics.md", "rl.md"),
     "In and out": ("files.md", "conventions.md", "poses2d.md", "mmpose.md"),

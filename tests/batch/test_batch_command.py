@@ -21,7 +21,7 @@ from tests.videos import make_video
 
 PLUGIN = str(Path(__file__).with_name("clip_plugins.py"))
 FLAGS = ("--plugin", FAKES, "--plugin", PLUGIN, "--detector", "by-name", "--tracker", "fake", "--lifter", "fake", "--smoother", "fake",
-         "--no-overlay")
+         "--no-overlay", "--no-report")
 
 
 @pytest.fixture
@@ -220,7 +220,7 @@ def planned(clips: Path, url: str):
     """Jobs of a folder of clips, with the flags of this file."""
     from mrs import config
 
-    settings = config.settings("clip", {"detector": "by-name", "tracker": "fake", "lifter": "fake", "smoother": "fake", "overlay": False},
+    settings = config.settings("clip", {"detector": "by-name", "tracker": "fake", "lifter": "fake", "smoother": "fake", "overlay": False, "report": False},
                                plugins=(FAKES, PLUGIN))
     place = storage(url)
     found = jobs.plan(jobs.videos_of([str(clips)]), place, settings)

@@ -37,7 +37,7 @@ def test_twenty_clips_end_right_on_the_second_call(tmp_path):
     cut_clips(clips, 18)
     make_clips(clips, "bars", count=15)
     (clips / "broken.mp4").write_bytes(bytes(4096) + SAMPLE.read_bytes()[4096:200_000])
-    command = ["batch", clips, "-o", out, "--no-overlay", "--smoother", "savgol", "--jobs", "2"]
+    command = ["batch", clips, "-o", out, "--no-overlay", "--no-report", "--smoother", "savgol", "--jobs", "2"]
     first = subprocess.Popen([sys.executable, "-m", "mrs.cli", *map(str, command)], cwd=ROOT, stderr=subprocess.PIPE, text=True, env=os.environ)
     deadline = time.monotonic() + 300
     while time.monotonic() < deadline and len(list((out / ".batch").glob("*.record"))) < 6:
