@@ -113,9 +113,9 @@ class Run:
 def run(video: PathLike | None, out: PathLike | None = None, *, detector: str | None = None, tracker: str | None = None,
         lifter: str | None = None, smoother: str | None = None, synth: str | None = None, person: str | int | None = None,
         start: float | None = None, end: float | None = None, fov: float | None = None, camera: str | None = None,
-        overlay: bool | None = None, report: bool | None = None, seed: int | None = None, device: str | None = None, options: dict[str, Any] | None = None,
-        plugins: Sequence[PathLike] = (), config: PathLike | None = None, overwrite: bool = False, until: str = "export",
-        progress: bool = False, **more: Any) -> Run:
+        overlay: bool | None = None, report: bool | None = None, seed: int | None = None, device: str | None = None,
+        options: dict[str, Any] | None = None, plugins: Sequence[PathLike] = (), config: PathLike | None = None,
+        overwrite: bool = False, until: str = "export", progress: bool = False, **more: Any) -> Run:
     """Run a video as `mrs run` does, and return what came of it.
 
     The keywords are the flags of `mrs run` (``more`` takes the rarer ones: camera_tilt, export, foot_lock ...); what is None has
