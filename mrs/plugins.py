@@ -15,6 +15,7 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pluggy
 
@@ -61,7 +62,7 @@ class Entry:
 
     stage: str
     name: str
-    cls: type
+    cls: Any
     origin: str
     version: str
 
@@ -96,7 +97,7 @@ class Registry:
         reads = self.entries.get((stage, f"{name}:"))
         if reads is None or (not colon and (stage, name) in self.entries):
             return text, {}
-        argument = argument or source
+        argument = argument or source or ""
         if not argument:
             raise UsageError(f"Expected --{stage} {name}:{reads.cls.takes}, {stages.summary(reads.cls).rstrip('.').lower()}, "
                              f"but got '{text}'.")
