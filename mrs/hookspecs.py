@@ -41,7 +41,8 @@ def register_synthesizers(register):
 
 @hookspec
 def register_renderers(register):
-    """Register classes with ``render(video, motions, tracks) -> iterator of RGB frames``."""
+    """Register classes with ``render(video, motions, tracks)`` or, to draw a person by themselves, ``render(motion, appearance,
+    camera, size_px)``; both give an iterator of RGB frames."""
 
 
 @hookspec

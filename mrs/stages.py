@@ -11,6 +11,10 @@ the plan's candidates whose ``suits`` says yes of what came before is used.
 ``needs`` may name the importable modules the class wants, and ``extra`` the pip extra that brings them, or ``install``
 the whole command; where one is absent, ``mrs plugins`` prints the command that installs it. A plugin whose results depend
 on files that its options name may offer ``made_from()``, their hashes by name: another hash makes new results.
+
+A renderer draws either over a video, ``render(video, motions, tracks)``, or one person by themselves, ``render(motion,
+appearance, camera, size_px)``: a motion in the world, an :class:`mrs.render.appearance.Appearance`, a camera with one pose or
+one a frame of the motion and with K for a picture of size_px (w, h). Both yield RGB frames (h, w, 3) uint8, one a frame.
 """
 
 from __future__ import annotations
@@ -25,11 +29,12 @@ from mrs.errors import MissingError, PluginError
 
 @dataclass(frozen=True)
 class Stage:
-    """One stage: its name, its hook, and the verb with the arguments a plugin must accept."""
+    """One stage: its name, its hook, and the verb with the arguments a plugin must accept, or the `others` it may accept instead."""
 
     name: str
     verb: str
     arguments: tuple[str, ...]
+    others: tuple[str, ...] = ()
 
     @property
     def hook(self) -> str:
@@ -45,7 +50,7 @@ STAGES = {
         Stage("lifter", "lift", ("video", "track")),
         Stage("smoother", "smooth", ("video", "track", "motion")),
         Stage("synthesizer", "transfer", ("source", "target")),
-        Stage("renderer", "render", ("video", "motions", "tracks")),
+        Stage("renderer", "render", ("video", "motions", "tracks"), ("motion", "appearance", "camera", "size_px")),
         Stage("exporter", "write", ("motion", "path")),
         Stage("track_exporter", "write_tracks", ("tracks", "path")),
         Stage("importer", "read", ("path",)),
@@ -68,17 +73,30 @@ def check(stage: Stage, cls: Any) -> None:
         raise PluginError(
             f"Expected {cls.__name__} to have a method {stage.verb}({', '.join(stage.arguments)}), but it has none."
         )
-    try:
-        inspect.signature(verb).bind(None, *stage.arguments)
-    except TypeError:
+    if not any(_takes(verb, arguments) for arguments in (stage.arguments, stage.others) if arguments):
         raise PluginError(
             f"Expected {cls.__name__}.{stage.verb}({', '.join(('self', *stage.arguments))}), "
             f"but got {stage.verb}{inspect.signature(verb)}."
-        ) from None
+        )
     try:
         cls()
     except TypeError as error:
         raise PluginError(f"Expected {cls.__name__}() to work without arguments, but it says: {error}.") from None
+
+
+def _takes(verb: Any, arguments: tuple[str, ...]) -> bool:
+    """Tell whether a method can be called with as many arguments."""
+    try:
+        inspect.signature(verb).bind(None, *arguments)
+    except TypeError:
+        return False
+    return True
+
+
+def draws_person(cls: type) -> bool:
+    """Tell whether a renderer draws one person by themselves, rather than all people over a video."""
+    stage = STAGES["renderer"]
+    return _takes(cls.render, stage.others) and not _takes(cls.render, stage.arguments)
 
 
 def _has_source(cls: type) -> bool:
