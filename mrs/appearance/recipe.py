@@ -116,7 +116,7 @@ def make(values: dict, where: str = "") -> Recipe:
 def _checked(name: str, value, kind: type, where: str):
     try:
         if kind is tuple:
-            return tuple(int(v) for v in value)
+            return tuple(int(v) for v in (value.split(",") if isinstance(value, str) else value))
         if kind is bool:
             return {"true": True, "false": False}[str(value).lower()]
         if kind is str:

@@ -230,6 +230,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--lr", type=float, default=1e-3)
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE")
+    parser.add_argument("--points", type=int, default=1 << 16, help="points a body is made of")
     parser.add_argument("--resume", action="store_true")
     given = parser.parse_args(arguments)
     made = recipe.make({"iterations": 10**9, "batch": given.batch, "lr": given.lr, **dict(pair.split("=", 1) for pair in given.set)})
@@ -238,8 +239,8 @@ def main(arguments: list[str] | None = None) -> None:
         torch.backends.cudnn.benchmark = True
         torch.set_float32_matmul_precision("high")
     path = given.data.removeprefix("people:")
-    source = people.People(path, made.size_px, given.device, made.seed, "train", pair_share=made.pair_share)
-    held = people.People(path, made.size_px, given.device, 7, "test", pair_share=1.0)
+    source = people.People(path, made.size_px, given.device, made.seed, "train", points=given.points, pair_share=made.pair_share)
+    held = people.People(path, made.size_px, given.device, 7, "test", points=given.points, pair_share=1.0)
     trainer = Trainer(made, source, given.device, 60 * given.minutes)
     if given.resume:
         trainer.restore(weights.load_state(given.checkpoint or given.out / CHECKPOINT))
