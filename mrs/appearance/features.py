@@ -80,9 +80,9 @@ class Vgg19:
 
 def _vgg_arrays(path: Path) -> dict[int, tuple[np.ndarray, np.ndarray]]:
     from mrs.errors import InputError
-    from mrs.formats import torch_file
+    from mrs.formats import restricted
 
-    found, arrays, inside = torch_file.read(path, ()), {}, 3
+    found, arrays, inside = restricted.read(path, "torchvision's VGG19"), {}, 3
     for at, outside in VGG_LAYERS:
         pair = tuple(np.asarray(found.get(f"features.{at}.{kind}")) if isinstance(found, dict) else np.zeros(0)
                      for kind in ("weight", "bias"))

@@ -1,10 +1,12 @@
-"""`mrs train`: learn behaviour from a corpus."""
+"""`mrs train`: learn behaviour from a corpus, or looks from pictures."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import click
+
+from mrs.cli import appearance
 
 PATH = click.Path(path_type=Path)
 
@@ -76,3 +78,6 @@ def _rival(corpora, out: Path, quiet: bool, seconds: float | None, **given) -> P
             data = windows.build([corpus.load(c) for c in corpora], out / "cache")
         with shown.step(settings.kind, None):
             return rivals.train(settings, data, out, lambda numbers: log.write(json.dumps(numbers) + "\n"), seconds)
+
+
+command.add_command(appearance.train)
