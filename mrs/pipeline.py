@@ -98,12 +98,15 @@ class Pipeline:
             motions = self.settle(refined)
             self.measure(chosen, lifted, motions)
         if until >= 3:
-            for number, motion in motions.items():
-                self.export(number, motion)
+            synthesized = {number: self.export(number, motion) for number, motion in motions.items()}
             if self.settings.values.overlay and not getattr(self.video, "pictures", True):
                 self.warnings.append("There is no overlay, since there is no video to draw on.")
             elif self.settings.values.overlay:
                 self.overlay(motions, tracks)
+            if "person_renderer" in self.plan.steps:
+                from mrs.render import beside
+
+                beside.synth_film(self, motions, synthesized, tracks)
         return self._end()
 
     def tracks(self) -> Tracks:
@@ -272,16 +275,15 @@ class Pipeline:
                 "last_s": float(track.times_s[-1]), "quality": record["quality"], **_feet(motions[number])}
         self.folder.save()
 
-    def export(self, number: int, motion: Motion) -> None:
-        """Write one person's motion with every exporter."""
+    def export(self, number: int, motion: Motion) -> Motion | None:
+        """Write one person's motion with every exporter; return how it is re-enacted, where it is."""
         taken = {"motion.npz", "lifted.npz"}
         for step in self.plan.exporters:
             suffix = getattr(step.plugin, "suffix", f".{step.facts['name']}")
             base = f"motion{suffix}" if f"motion{suffix}" not in taken else f"motion_{step.facts['name']}{suffix}"
             taken.add(base)
             self._write(f"persons/{number:02d}/{base}", step, motion)
-        if "synthesizer" in self.plan.steps:
-            self.synthesize(number, motion)
+        return self.synthesize(number, motion) if "synthesizer" in self.plan.steps else None
 
     def _write(self, name: str, step: Step, motion: Motion) -> None:
         inputs = self._inputs(step, motion=provenance.motion_hash(motion))
@@ -298,7 +300,7 @@ class Pipeline:
         self.warnings += notes
         self.folder.record(name, inputs, spent, warnings=notes)
 
-    def synthesize(self, number: int, motion: Motion) -> None:
+    def synthesize(self, number: int, motion: Motion) -> Motion:
         """Let the target's body re-enact one person, and write it as npz and bvh."""
         step = self.plan.steps["synthesizer"]
         target = self._target(motion)
@@ -318,6 +320,7 @@ class Pipeline:
                 synthesized.validate(step.label).with_history(stage=step.stage, **step.facts).save(path)
             self.folder.record(name, inputs, spent, frames=len(synthesized))
         self._write(name.removesuffix(".npz") + ".bvh", self.plan.exporters[0], synthesized)
+        return synthesized
 
     def _target(self, motion: Motion) -> Motion:
         """The motion whose first posture begins the synthesis: a file's, the person's own from a time on, or a stand."""

@@ -61,12 +61,11 @@ class Plan:
             names["synthesizer"] = values.synth
         elif settings.stage_options.get("synthesizer"):
             raise UsageError("Expected --synth NAME with the options of the synthesizer, but there is none.")
-        if values.overlay or settings.stage_options.get("renderer"):
-            names["renderer"] = "overlay"
         device = resolve_device(values.device)
         steps = {stage: _auto(registry, settings, stage, device) if name == AUTO and stage in CANDIDATES else
                  _step(registry, settings, stage, name, settings.stage_options.get(stage, {}), device)
                  for stage, name in names.items()}
+        steps |= _renderers(registry, settings, device)
         return cls(steps, _exporters(registry, settings, device), device, _target(settings, registry))
 
     @classmethod
@@ -109,6 +108,19 @@ def seconds_of(target: str) -> float:
 def _exporters(registry: Registry, settings: Settings, device: str) -> tuple[Step, ...]:
     """Make the exporters."""
     return _several(registry, settings, "exporter", settings.exporters, device)
+
+
+def _renderers(registry: Registry, settings: Settings, device: str) -> dict[str, Step]:
+    """Make what draws everybody over the video and, with --synth, what draws the person who re-enacts; each takes the options it knows."""
+    values, names = settings.values, {}
+    if values.overlay or (settings.stage_options.get("renderer") and not values.synth):
+        names["renderer"] = "overlay"
+    if values.synth:
+        from mrs.render.film import refuse_other_renderers
+
+        refuse_other_renderers(registry, values.renderer)
+        names["person_renderer"] = values.renderer
+    return dict(zip(names, _several(registry, settings, "renderer", tuple(names.values()), device), strict=True))
 
 
 def _auto(registry: Registry, settings: Settings, stage: str, device: str) -> Step:

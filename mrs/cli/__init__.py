@@ -26,6 +26,7 @@ COMMANDS = {
     "sample": ("mrs.cli.synth:sample", "Draw futures of START from the flow: sample_001.npz, .bvh and so on."),
     "interpolate": ("mrs.cli.synth:interpolate", "Go from A's behaviour to B's in even steps of the code: step_1.npz, .bvh and so on."),
     "nearest": ("mrs.cli.synth:nearest", "Find what is near to MOTION in LIBRARY by behaviour, and by posture."),
+    "render": ("mrs.cli.render:command", "Draw a person, as they look in a clip, in MOTION."),
     "data": ("mrs.cli.data:command", "Make a corpus from files of motion, with labels and splits."),
     "train": ("mrs.cli.train:command", "Train a model."),
     "export": ("mrs.cli.export:command", "Write motions or 2D tracks in the files of other programs."),

@@ -8,7 +8,7 @@ from mrs.cameras import Camera
 from mrs.render.appearance import Appearance
 
 SKY_RGB, HORIZON_RGB, NEAR_RGB, LINE_RGB = (226, 232, 240), (212, 217, 224), (188, 193, 201), (170, 175, 184)
-STEP, FADE_M, LINE_M = 4, 14.0, 10.0
+STEP, FADE_M, LINE_M, FAR_PX = 8, 14.0, 10.0, 20000
 
 
 class Backdrop:
@@ -77,14 +77,24 @@ def _lines(rgb: np.ndarray, camera: Camera) -> None:
 
     ahead, eye = camera.R[2], camera.centre_m
     middle = np.round(eye[[0, 2]] + ahead[[0, 2]] * min(max(-eye[1] / min(ahead[1], -0.12), 2.0), 8.0))
-    along = np.linspace(-LINE_M, LINE_M, 41)
-    for axis in (0, 1):
-        for step in np.arange(-LINE_M, LINE_M + 1):
-            points = np.zeros((len(along), 3))
-            points[:, [0, 2][axis]] = middle[axis] + step
-            points[:, [0, 2][1 - axis]] = middle[1 - axis] + along
-            pixels, _ = project(camera.to_camera(points), camera.K)
-            for part in np.split(pixels, np.flatnonzero(~np.isfinite(pixels[:, 0]))):
-                part = part[np.isfinite(part[:, 0]) & (np.abs(part) < 20000).all(1)]
-                if len(part) > 1:
-                    cv2.polylines(rgb, [np.round(part * 8).astype(np.int32)], False, LINE_RGB, 1, cv2.LINE_AA, 3)
+    grid = _GRID + np.insert(middle, 1, 0.0)
+    pixels, _ = project(camera.to_camera(grid.reshape(-1, 3)), camera.K)
+    pixels = pixels.reshape(-1, grid.shape[1], 2)
+    whole = np.isfinite(pixels).all((1, 2)) & (np.abs(np.nan_to_num(pixels)) < FAR_PX).all((1, 2))
+    lines = list(np.round(pixels[whole] * 8).astype(np.int32))
+    for line in pixels[~whole]:
+        inside = np.isfinite(line[:, 0]) & (np.abs(np.nan_to_num(line)) < FAR_PX).all(1)
+        lines += [np.round(part * 8).astype(np.int32) for part in np.split(line, np.flatnonzero(np.diff(inside)) + 1)
+                  if len(part) > 1 and np.isfinite(part).all() and (np.abs(part) < FAR_PX).all()]
+    cv2.polylines(rgb, lines, False, LINE_RGB, 1, cv2.LINE_AA, 3)
+
+
+def _grid() -> np.ndarray:
+    """Points (N, P, 3) along lines a metre apart, both ways, about the origin."""
+    steps, along = np.arange(-LINE_M, LINE_M + 1), np.linspace(-LINE_M, LINE_M, 21)
+    first, second = np.meshgrid(steps, along, indexing="ij")
+    flat = np.zeros_like(first)
+    return np.concatenate([np.stack([first, flat, second], -1), np.stack([second, flat, first], -1)])
+
+
+_GRID = _grid()

@@ -43,8 +43,6 @@ class Scene:
         self.to_light = _to_light(camera)
         self.ground_m = ground_levels(motion)
         self._first, self._points = -1, None
-        ring = self.body.faces
-        self._mean = [ring[:, corner] for corner in range(3)]
 
     def vertices(self, row: int) -> np.ndarray:
         """Vertices (V, 3) in the world; skinned some frames at a time."""
@@ -80,7 +78,7 @@ class Scene:
         """Darken the ground where the body keeps the light off: the surface's points moved along the light, and blurred."""
         import cv2
 
-        spread = np.concatenate([points, (points[self._mean[0]] + points[self._mean[1]] + points[self._mean[2]]) / 3])
+        spread = np.concatenate([points, sum(points[self.body.faces[:, corner]] for corner in range(3)) / 3])
         above = spread[spread[:, 1] > ground_m - 0.1]
         fallen = above - (above[:, 1:2] - ground_m) * (self.to_light / self.to_light[1])
         pixels, depth = project(camera.to_camera(fallen), camera.K)
@@ -120,15 +118,17 @@ def _to_light(camera: Camera) -> np.ndarray:
 def ground_levels(motion: Motion) -> np.ndarray:
     """Height (T,) in metres of what the person stands on, or lands on next: where feet touch, the lowest sole that does.
 
-    A motion without contacts has its lowest sole everywhere.
+    After the last contact, and without any, it is the lowest that a sole still comes.
     """
     from mrs.world.ground import sole_points
 
     soles = sole_points(motion)[..., 1]
     touching = motion.contacts > TOUCHES
+    lowest = soles.min(1)
+    levels = np.minimum.accumulate(lowest[::-1])[::-1]
     rows = np.flatnonzero(touching.any(1))
-    if not len(rows):
-        return np.full(len(motion), soles.min())
-    levels = np.where(touching, soles, np.inf)[rows].min(1)
-    following = np.minimum(np.searchsorted(rows, np.arange(len(motion))), len(rows) - 1)
-    return np.minimum(levels[following], soles.min(1) + 0.02)
+    if len(rows):
+        stands = np.where(touching, soles, np.inf)[rows].min(1)
+        following = np.searchsorted(rows, np.arange(len(motion)))
+        levels = np.where(following < len(rows), stands[np.minimum(following, len(rows) - 1)], levels)
+    return np.minimum(levels, lowest + 0.02)

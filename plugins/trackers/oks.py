@@ -76,9 +76,9 @@ class OksTracker:
                       np.array(detections.times_s, float), (step,))
 
     def _worth(self, thread: _Thread, shown_s: np.ndarray) -> bool:
-        """Say whether a person was seen for long enough, in a short clip for half of it, and well enough."""
+        """Say whether a person was seen for long enough, in a short clip for half of it, and well enough; a still picture shows nobody longer."""
         least_s = min(self.options.min_seen_s, shown_s.sum() / 2)
-        return (len(thread.rows) >= MIN_FRAMES and shown_s[thread.rows].sum() >= least_s
+        return (len(thread.rows) >= (MIN_FRAMES if len(shown_s) > 1 else 1) and shown_s[thread.rows].sum() >= least_s
                 and np.median(thread.scores) >= self.options.min_score)
 
     def _track(self, thread: _Thread, detections):
