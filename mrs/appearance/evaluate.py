@@ -20,7 +20,7 @@ MEASURES = {"ssim_box": "SSIM within the person's box", "ssim": "SSIM of the who
 
 @dataclass
 class Judge:
-    """Collects measures of one way to draw, over batches."""
+    """Collects measures of one way to draw, over batches of pictures."""
 
     lpips: perceptual.Lpips | None = None
     features: object = field(default_factory=perceptual.StandIn)
@@ -105,21 +105,20 @@ def clip(weights: Weights, seen: ClipPictures, learn: np.ndarray, held: np.ndarr
         rows = held[first : first + at_once]
         batch = source.of(rows)
         near = learn[np.abs(seen.rows[learn][None] - seen.rows[rows][:, None]).argmin(1)]
-        shown = {"shape-pose": _drawn(net, recipe, bank, batch, seen.facing[rows]), "copy-the-source": source.of(sources[first : first + at_once]).picture,
+        shown = {"shape-pose": drawn_of(net, recipe, bank, batch, seen.facing[rows]), "copy-the-source": source.of(sources[first : first + at_once]).picture,
                  "nearest-frame": source.of(near).picture, "mean-picture": mean.expand_as(batch.picture)}
-        shown |= {name: _sized(value[rows], recipe.size_px, device) for name, value in (others or {}).items()}
+        shown |= {name: sized(value[rows], recipe.size_px, device) for name, value in (others or {}).items()}
         for name, picture in shown.items():
             judges[name].add(picture, batch)
             frames[name].append(picture)
         frames["truth"].append(batch.picture)
     table = {name: judge.told() for name, judge in judges.items()}
-    for name in table:
-        table[name]["flicker"] = _flicker(frames[name], frames["truth"], seen.rows[held])
-    return table
+    return {name: {**row, "flicker": _flicker(frames[name], frames["truth"], seen.rows[held])} for name, row in table.items()}
 
 
 @torch.no_grad()
-def _drawn(net, recipe, bank: personalise.Bank, batch: Batch, facing: np.ndarray) -> torch.Tensor:
+def drawn_of(net, recipe, bank: personalise.Bank, batch: Batch, facing: np.ndarray) -> torch.Tensor:
+    """Pictures (B, 3, S, S) of a batch's postures with the looks of a bank, over the batch's plates."""
     from mrs.appearance import inputs
 
     stick = inputs.stick_figure(batch.joints, recipe.size_px, recipe.stick_px)
@@ -127,7 +126,8 @@ def _drawn(net, recipe, bank: personalise.Bank, batch: Batch, facing: np.ndarray
     return network.merged(picture, share, batch.plate).clamp(-1, 1)
 
 
-def _sized(squares: np.ndarray, size_px: int, device) -> torch.Tensor:
+def sized(squares: np.ndarray, size_px: int, device) -> torch.Tensor:
+    """Squares (N, P, P, 3) uint8 as pictures (N, 3, S, S) in -1..1."""
     from torch.nn import functional
 
     from mrs.appearance import sheets

@@ -39,6 +39,7 @@ def personalise(weights: Weights, seen: ClipPictures, seconds: float, *, device:
         trainer.step()
         trainer.spent_s = time.monotonic() - start
         shown(min(trainer.done, 1.0))
+    shown(1.0)
     facts = {**weights.facts, "personalised": {"seconds": round(trainer.spent_s, 1), "iterations": trainer.iteration, "pictures": len(seen)}}
     return Weights(trainer.averaged.to("cpu").eval(), facts)
 

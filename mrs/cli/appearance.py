@@ -32,7 +32,7 @@ def train(data, config, out, resume, start, iterations, minutes, sets, vgg, pers
     --weights OUT` take, OUT/sheet.png with held-out pictures, and OUT/log.jsonl.
     """
     from mrs import progress
-    from mrs.appearance import recipe, session, sources
+    from mrs.appearance import session, sources
     from mrs.errors import UsageError
     from mrs.plan import resolve_device
 
@@ -121,3 +121,54 @@ def poses(corpora, out, step):
     count = people.pack_poses([corpus.load(folder) for folder in corpora], out, step)
     click.echo(f"{count} poses")
     click.echo(out)
+
+
+@click.command("shape-pose")
+@click.option("--data", multiple=True, metavar="KIND:PATH", help="As in mrs train shape-pose; of video: one run.")
+@click.option("--weights", metavar="PATH", help="Folder of a training or a .safetensors file.  [default: those that ship]")
+@click.option("--personalise", metavar="SECONDS", default="0", show_default=True, help="With video:, train on the frames that aren't held out first.")
+@click.option("--count", default=256, show_default=True, type=click.IntRange(2), help="How many held-out pictures are drawn, but with video:.")
+@click.option("--probe", default=512, show_default=True, type=click.IntRange(0), help="Pictures for the posture probe; 0 for none.")
+@click.option("--rivals", default="mesh", show_default=True, metavar="NAMES", help="With video:, renderers to compare with; none for none.")
+@click.option("--person", default="largest", show_default=True, help="With video: largest, longest, center or an id.")
+@click.option("--lpips-alexnet", type=PATH, help="torchvision's alexnet-owt-7be5be79.pth, for LPIPS.")
+@click.option("--lpips-linear", type=PATH, help="alex.pth of the package lpips, for LPIPS.")
+@click.option("--inception", type=PATH, help="inception-2015-12-05.pt (TorchScript), for FID; a stand-in without.")
+@click.option("--sheet", type=PATH, help="PNG of held-out pictures to write, with video:.")
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Seed of everything random.")
+@DEVICE
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def evaluate(data, weights, personalise, count, probe, rivals, person, lpips_alexnet, lpips_linear, inception, sheet, seed, device, as_json):
+    """Measure drawn pictures of held-out frames or people against the true ones.
+
+    Beside the network: copying the picture of the looks, the mean picture and, with video:, the nearest frame that was learnt from and
+    other renderers; and how much of the posture can be read out of the appearance code (posture probe: R^2, lower is better).
+    """
+    from mrs.appearance import recipe, report, sources
+    from mrs.appearance import weights as files
+    from mrs.appearance.personalise import recipe_of
+    from mrs.plan import resolve_device
+
+    kind, paths = sources.split(data)
+    own, device = files.load(weights), resolve_device(device)
+    make = report.judge(lpips_alexnet, lpips_linear, inception, device)
+    seconds = _seconds(personalise)
+    if kind == "video":
+        names = [] if rivals == "none" else rivals.split(",")
+        found = report.of_clip(Path(paths[0]), person, own, seconds, make, names, device=device, seed=seed, sheet=sheet)
+    else:
+        made = recipe.make({**recipe_of(own).__dict__, "seed": seed})
+        found = report.of_pictures(sources.open_sources(data, made, device=device), own, count, probe, make, device)
+    click.echo(json.dumps(found, indent=1) if as_json else report.text(found))
+
+
+def _seconds(text: str) -> float:
+    from mrs.errors import UsageError
+
+    try:
+        number = float(text.strip().removesuffix("s"))
+        if not 0 <= number <= 86400:
+            raise ValueError
+    except ValueError:
+        raise UsageError(f"Expected --personalise SECONDS, such as 120s, but got '{text}'.") from None
+    return number

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import click
 
+from mrs.cli import appearance
+
 
 @click.group("eval")
 def command():
@@ -197,3 +199,6 @@ def bds(run: Path | None, corpora: tuple[Path, ...], seeds: int, pairs: int, bes
         return
     click.echo(tables.text(found))
     click.echo("\n".join(f"- {'reached' if ok else 'MISSED'}: {what} ({numbers})" for what, ok, numbers in rows))
+
+
+command.add_command(appearance.evaluate)
