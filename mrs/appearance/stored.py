@@ -14,7 +14,7 @@ from mrs.runfolder import key_of
 NAME = "shape_pose.safetensors"
 
 
-def personalised(clip, weights: Weights, seen, seconds: float, *, lr: float, device: str, seed: int, key: dict, shown=None) -> Weights:
+def personalised(clip, weights: Weights, seen, seconds: float, *, lr: float, device: str, seed: int, key: dict) -> Weights:
     """Return weights trained on the clip: those of an earlier call where it asked the same, else made now and kept."""
     made_from = key_of({"video": clip.facts["video"].get("sha256"), "motion": provenance.motion_hash(clip.motion), "seconds": seconds,
                         "lr": lr, "seed": seed, "start": weights.facts, "device": device, **key})
@@ -22,7 +22,7 @@ def personalised(clip, weights: Weights, seen, seconds: float, *, lr: float, dev
     kept = _kept(path, made_from)
     if kept is not None:
         return kept
-    made = personalise.personalise(weights, seen, seconds, device=device, seed=seed, lr=lr, shown=lambda share: None)
+    made = personalise.personalise(weights, seen, seconds, device=device, seed=seed, lr=lr)
     facts = {**made.facts, "made_from": made_from}
     try:
         files.save(path, made.net, {name: value for name, value in facts.items() if name not in ("format", "shape")})

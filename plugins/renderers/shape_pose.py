@@ -59,7 +59,7 @@ class ShapePoseRenderer:
         self.notes = list(seen.notes)
         if self.options.personalise_s:
             weights = stored.personalised(clip, weights, seen, self.options.personalise_s, lr=self.options.lr, device=self.device,
-                                          seed=self.seed, key=self.made_from(), shown=getattr(self, "progress", None))
+                                          seed=self.seed, key=self.made_from())
         return seen, weights
 
 
