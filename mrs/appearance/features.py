@@ -19,7 +19,7 @@ class PatchStatistics:
     """A perceptual distance without a download: at `scales` scales, how far apart pixels, gradients and patches are.
 
     Per scale: mean |x - y|, mean |grad x - grad y|, and 1 - (2 cov + c) / (var x + var y + c) over windows of 5 pixels, the
-    structure term of SSIM (Wang et al., 2004). Each scale is half the last. Pictures are in -1..1.
+    structure term of SSIM (Wang et al., 2004). Each scale is half the last, none below 8 pixels. Pictures are in -1..1.
     """
 
     def __init__(self, scales: int = 4, gradient: float = 1.0, structure: float = 0.25):
@@ -31,6 +31,8 @@ class PatchStatistics:
         for scale in range(self.scales):
             total = total + (drawn - truth).abs().mean() + self.gradient * self._edges(drawn, truth)
             total = total + self.structure * _unlike(drawn, truth)
+            if drawn.shape[-1] < 16:
+                break
             if scale < self.scales - 1:
                 drawn, truth = functional.avg_pool2d(drawn, 2), functional.avg_pool2d(truth, 2)
         return total

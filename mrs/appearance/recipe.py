@@ -20,7 +20,7 @@ class Recipe:
 
     looks: parts (ten upright patches) or picture. behaviour: 2021 repeats what BDS released (the regressor sends no gradient
     and is asked at most regressor_clamp, the cap's weight grows additively, deviations are bounded, pixels are shuffled).
-    flip: the share of mirrored pictures.
+    flip: the share of mirrored pictures. checked: how many held-out pictures are measured whenever weights are written.
     """
 
     behaviour: str = "mrs"
@@ -53,6 +53,7 @@ class Recipe:
     regressor_clamp: float = 0.9
     regressor_steps: int = 1
     regressor_lr: float = 1e-3
+    checked: int = 64
     vgg: str = ""
 
     @property

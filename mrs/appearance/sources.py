@@ -14,7 +14,7 @@ from mrs.errors import InputError, UsageError
 KINDS = {"people": "a file of poses (mrs data poses), or nothing for T-poses: people rendered from the embedded body",
          "video": "a run folder of mrs (several of one person: repeat --data)", "deepfashion": "the VUNet archive of DeepFashion, unpacked",
          "market": "the VUNet archive of Market-1501, unpacked", "h36m": "Human3.6M, prepared by mrs data h36m"}
-KEPT = 400
+KEPT, POINTS = 400, 1 << 16
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def open_sources(data: tuple[str, ...], recipe: Recipe, *, device: str = "cpu", 
 def _people(path: str, recipe: Recipe, device: str) -> Sources:
     from mrs.appearance.people import People
 
-    made = {split: People(path or None, recipe.size_px, device, recipe.seed, split, pair_share=share)
+    made = {split: People(path or None, recipe.size_px, device, recipe.seed, split, POINTS if recipe.size_px > 64 else POINTS // 8, share)
             for split, share in (("train", recipe.pair_share), ("test", 1.0))}
     return Sources(made["train"], made["test"], (f"{len(made['train'].quats)} poses to learn from, {len(made['test'].quats)} held out",))
 

@@ -23,9 +23,9 @@ def personalised(clip, weights: Weights, seen, seconds: float, *, lr: float, dev
     if kept is not None:
         return kept
     made = personalise.personalise(weights, seen, seconds, device=device, seed=seed, lr=lr)
-    facts = {**made.facts, "made_from": made_from}
+    made = Weights(made.net, {**made.facts, "made_from": made_from})
     try:
-        files.save(path, made.net, {name: value for name, value in facts.items() if name not in ("format", "shape")})
+        files.save(path, made.net, {name: value for name, value in made.facts.items() if name not in ("format", "shape")})
     except OSError:
         return made
     return made

@@ -212,7 +212,7 @@ def _keep(trainer: Trainer, out: Path, checkpoint: Path, held, tell, facts) -> N
     weights.save(out / weights.FILE, trainer.averaged, {"recipe": recipe, "iterations": trainer.iteration, "torch": torch.__version__, **(facts or {})})
     weights.save_state(checkpoint, trainer.state())
     if held is not None:
-        tell({"iteration": trainer.iteration, **check(trainer, held, out)})
+        tell({"iteration": trainer.iteration, **check(trainer, held, out, trainer.recipe.checked)})
 
 
 def main(arguments: list[str] | None = None) -> None:
