@@ -175,8 +175,9 @@ def ridge_r2(x: np.ndarray, y: np.ndarray, share: float = 0.75) -> float:
 
 
 def _fitted(x, y, x_new, y_new, weight: float) -> float:
-    mean, spread, middle = x.mean(0), x.std(0) + 1e-6, y.mean(0)
-    a, b = (x - mean) / spread, (x_new - mean) / spread
+    mean, width, middle = x.mean(0), x.std(0) + 1e-6, y.mean(0)
+    a, b = (x - mean) / width, (x_new - mean) / width
     kernel = a @ a.T / a.shape[1]
     guess = b @ a.T / a.shape[1] @ np.linalg.solve(kernel + weight * np.eye(len(a)) / 10, y - middle) + middle
-    return float(1 - ((guess - y_new) ** 2).sum() / ((y_new - middle) ** 2).sum())
+    spread = ((y_new - middle) ** 2).sum()
+    return float(1 - ((guess - y_new) ** 2).sum() / spread) if spread else 0.0

@@ -150,9 +150,9 @@ def evaluate(data, weights, personalise, count, probe, rivals, person, lpips_ale
     from mrs.plan import resolve_device
 
     kind, paths = sources.split(data)
-    own, device = files.load(weights), resolve_device(device)
+    device, seconds = resolve_device(device), _seconds(personalise)
     make = report.judge(lpips_alexnet, lpips_linear, inception, device)
-    seconds = _seconds(personalise)
+    own = files.load(weights)
     if kind == "video":
         names = [] if rivals == "none" else rivals.split(",")
         found = report.of_clip(Path(paths[0]), person, own, seconds, make, names, device=device, seed=seed, sheet=sheet)

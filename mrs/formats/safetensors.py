@@ -19,7 +19,7 @@ LARGEST_HEADER = 1 << 26
 def save(path: Path | str, arrays: dict[str, np.ndarray], facts: dict[str, str]) -> None:
     """Write named arrays and `facts` (text by name), atomically."""
     header, at = {"__metadata__": facts}, 0
-    rows = {name: np.ascontiguousarray(value) for name, value in arrays.items()}
+    rows = {name: np.asarray(value, order="C") for name, value in arrays.items()}
     for name, value in rows.items():
         header[name] = {"dtype": _NAMES[value.dtype], "shape": list(value.shape), "data_offsets": [at, at + value.nbytes]}
         at += value.nbytes
