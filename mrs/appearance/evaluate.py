@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
-from mrs.appearance import measures, network, perceptual, personalise, train
+from mrs.appearance import measures, network, perceptual, personalise, precision, train
 from mrs.appearance.clips import ClipPictures
 from mrs.appearance.people import Batch
 from mrs.appearance.weights import Weights
@@ -122,7 +122,8 @@ def drawn_of(net, recipe, bank: personalise.Bank, batch: Batch, facing: np.ndarr
     from mrs.appearance import inputs
 
     stick = inputs.stick_figure(batch.joints, recipe.size_px, recipe.stick_px)
-    picture, share = net.draw(stick, bank.at(facing))
+    with precision.half(str(batch.picture.device)):
+        picture, share = net.draw(stick, bank.at(facing))
     return network.merged(picture, share, batch.plate).clamp(-1, 1)
 
 

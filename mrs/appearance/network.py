@@ -173,7 +173,8 @@ class ShapePoseNet(nn.Module):
                 x = block(x, skips[scale], self.dropout)
             if scale:
                 x = self.up[scale - 1](x)
-        out = self.leave(functional.elu(x)).float()
+        with torch.autocast(x.device.type, enabled=False):
+            out = self.leave(functional.elu(x.float()))
         return (out[:, :3], out[:, 3:]) if self.shape.alpha else (out, None)
 
 

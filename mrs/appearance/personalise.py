@@ -33,7 +33,7 @@ def personalise(weights: Weights, seen: ClipPictures, seconds: float, *, device:
     made = recipe_of(weights, behaviour="mrs", lr=lr, batch=batch, iterations=iterations, pair_share=1.0, regressor_weight=0.0, gamma=1e-8,
                      cap_nats=1e9, average=PATIENT, dropout=0.0, seed=seed)
     source = pictures_of(seen, made, device, seed)
-    trainer = train.Trainer(made, source, device, seconds, start=weights.net.state_dict())
+    trainer = train.Trainer(made, source, device, seconds, start=weights.net.state_dict(), half=True)
     start = time.monotonic()
     while trainer.done < 1:
         trainer.step()

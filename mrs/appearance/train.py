@@ -16,7 +16,7 @@ from pathlib import Path
 
 import torch
 
-from mrs.appearance import features, inputs, losses, measures, network, sheets, weights
+from mrs.appearance import features, inputs, losses, measures, network, precision, sheets, weights
 from mrs.appearance.people import Batch
 from mrs.appearance.recipe import Recipe
 
@@ -33,12 +33,15 @@ def looks_of(recipe: Recipe, picture: torch.Tensor, joints: torch.Tensor) -> tor
 class Trainer:
     """Everything a training holds; :meth:`state` and :meth:`restore` are exact.
 
-    `source` has batch(count) -> Batch, state() and restore(state). `seconds` ends a training by the clock, which the learning rate then follows.
+    `source` has batch(count) -> Batch, state() and restore(state). `seconds` ends a training by the clock, which the learning rate
+    then follows; `half` is whether to use half precision where that is quick, on GPUs unless told.
     """
 
-    def __init__(self, recipe: Recipe, source, device: str = "cpu", seconds: float | None = None, start: dict | None = None):
+    def __init__(self, recipe: Recipe, source, device: str = "cpu", seconds: float | None = None, start: dict | None = None,
+                 half: bool | None = None):
         torch.manual_seed(recipe.seed)
         self.recipe, self.source, self.device, self.seconds = recipe, source, device, seconds
+        self.half = device.startswith("cuda") if half is None else half
         shape = recipe.shape()
         self.net = network.ShapePoseNet(shape, recipe.dropout)
         if start is not None:
@@ -62,8 +65,8 @@ class Trainer:
         return by_count if self.seconds is None else max(self.spent_s / self.seconds, by_count)
 
     def amp(self):
-        """Half precision on a GPU."""
-        return torch.autocast("cuda", torch.bfloat16) if self.device.startswith("cuda") else nullcontext()
+        """The precision that networks run in."""
+        return precision.half(self.device) if self.half else nullcontext()
 
     def step(self) -> dict[str, torch.Tensor]:
         """One iteration: the regressor on detached latents, then the network against it, frozen. Numbers stay on the device."""
