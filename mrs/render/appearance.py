@@ -23,12 +23,13 @@ PLAIN_RGB = (150, 158, 172)
 class Appearance:
     """The looks of one person and of the place they were filmed in.
 
-    colours_rgb      (V, 3) uint8, a colour a vertex of the embedded body
+    colours_rgb      (V, 3) uint8, a colour a vertex of the embedded body, as in even light
     seen             (V,) how many pictures showed the vertex; 0 where it was filled in
     betas            (10,) the person's own shape
     background_rgb   (h, w, 3) uint8 without people, or None where there is none
     camera           the camera that saw the background, K for its size; None without one
     place            x, ground and z in metres and heading in radians of where the person starts in the clip's world
+    light            (3,) in the clip's world: a vertex with normal n was filmed 1 + light n times as bright
     notes            what was filled in or could not be done, a line each
     clip             pictures and motion that it was gathered from, or None where they are gone; not saved
     """
@@ -40,6 +41,7 @@ class Appearance:
     camera: Camera | None = None
     body: str = BODY
     place: np.ndarray = field(default_factory=lambda: np.zeros(4))
+    light: np.ndarray = field(default_factory=lambda: np.zeros(3))
     notes: tuple[str, ...] = ()
     made_from: dict[str, Any] = field(default_factory=dict)
     clip: Clip | None = None
@@ -54,7 +56,7 @@ class Appearance:
 
     def save(self, path: Path | str) -> None:
         """Write ``appearance.npz``."""
-        arrays = {"colours_rgb": self.colours_rgb, "seen": self.seen, "betas": self.betas, "place": self.place}
+        arrays = {"colours_rgb": self.colours_rgb, "seen": self.seen, "betas": self.betas, "place": self.place, "light": self.light}
         if self.background_rgb is not None:
             arrays |= {"background_rgb": self.background_rgb}
         if self.camera is not None:
@@ -72,7 +74,7 @@ class Appearance:
                 camera = Camera(arrays["camera_K"], arrays["camera_R"], arrays["camera_t"],
                                 tuple(int(v) for v in arrays["camera_size_px"])).validate(str(path))
             read = cls(arrays["colours_rgb"], arrays["seen"], arrays["betas"], arrays.get("background_rgb"), camera, meta["body"],
-                       arrays["place"], tuple(meta["notes"]), meta["made_from"], clip)
+                       arrays["place"], arrays["light"], tuple(meta["notes"]), meta["made_from"], clip)
         except KeyError as error:
             raise InputError(f"Expected {path} to hold {error}, but it is missing.") from None
         return read.validate(str(path))
@@ -82,7 +84,7 @@ class Appearance:
         from mrs.body import load_body
 
         count = len(load_body(self.body).template_m)
-        for name, shape in (("colours_rgb", (count, 3)), ("seen", (count,)), ("betas", (10,)), ("place", (4,))):
+        for name, shape in (("colours_rgb", (count, 3)), ("seen", (count,)), ("betas", (10,)), ("place", (4,)), ("light", (3,))):
             if getattr(self, name).shape != shape:
                 raise InputError(f"Expected {name} in {where} to be {shape}, but got {getattr(self, name).shape}.")
         ground = self.background_rgb

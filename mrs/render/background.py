@@ -7,6 +7,7 @@ import numpy as np
 from mrs.body import load_body
 from mrs.render.clip import Clip
 from mrs.render.raster import find_faces
+from mrs.tracks import MASK_SIDE
 
 FRAMES = 17
 HEIGHT_PX = 720
@@ -18,21 +19,28 @@ _STRIP = 48
 
 
 def background(clip: Clip) -> tuple[np.ndarray | None, list[str]]:
-    """Return the picture (h, w, 3) uint8 without people, at most HEIGHT_PX high, and a line on what could not be done.
+    """Return the picture of :func:`background_and_free`, and a line on what could not be done."""
+    found, _, notes = background_and_free(clip)
+    return found, notes
+
+
+def background_and_free(clip: Clip) -> tuple[np.ndarray | None, np.ndarray | None, list[str]]:
+    """Return the picture (h, w, 3) uint8 without people, at most HEIGHT_PX high, which of it was seen (h, w), and a line on what could
+    not be done.
 
     There is none where the camera moves, or where most of what stands free changes by more than OFF.
     """
     if not clip.camera.is_still:
-        return None, ["The camera moves, so the person stands before a plain background."]
+        return None, None, ["The camera moves, so the person stands before a plain background."]
     size = _stored(clip.size_px)
     frames, covered = _collected(clip, size)
     if not len(frames):
-        return None, ["No picture of the clip can be read for the background, so it is plain."]
+        return None, None, ["No picture of the clip can be read for the background, so it is plain."]
     found, known = _medians(frames, covered)
     if len(frames) > 2 and _moves(frames, covered, found):
-        return None, ["The background moves, so the person stands before a plain one."]
+        return None, None, ["The background moves, so the person stands before a plain one."]
     notes = [] if known.all() else [f"{100 * (1 - known.mean()):.0f} % of the background is never free of people and is filled in from around it."]
-    return (found if known.all() else _painted_in(found, known)), notes
+    return (found if known.all() else _painted_in(found, known)), known, notes
 
 
 def _stored(size_px: tuple[int, int]) -> tuple[int, int]:
@@ -70,13 +78,27 @@ def _covered(clip: Clip, frame, size_px: tuple[int, int]) -> np.ndarray:
             _add_body(mask, motion, row, clip, scale)
     for track in clip.tracks.people:
         at = np.flatnonzero(track.frame_ids == frame.id)
-        if len(at):
+        if len(at) and track.person not in drawn:
             box = track.boxes_px[at[0]] * scale
-            rim = BOX_RIM * (box[3] - box[1]) if track.person not in drawn else -0.15 * (box[2] - box[0])
-            x0, y0, x1, y1 = np.round(box + [-rim, -rim, rim, rim]).astype(int)
-            if x1 > x0 and y1 > y0:
-                cv2.rectangle(mask, (x0, y0), (x1, y1), 1, -1)
+            rim = BOX_RIM * (box[3] - box[1])
+            cv2.rectangle(mask, *np.round(box + [-rim, -rim, rim, rim]).astype(int).reshape(2, 2).tolist(), 1, -1)
+        elif len(at):
+            _add_mask(mask, track, at[0], scale)
     return mask.astype(bool)
+
+
+def _add_mask(mask: np.ndarray, track, row: int, scale: float) -> None:
+    """Add the person's own mask, where the detector made one of the usual size."""
+    import cv2
+
+    bits = None if track.masks is None else np.unpackbits(track.masks[row])
+    if bits is None or len(bits) != MASK_SIDE * MASK_SIDE or track.mask_to_px.shape[1:] != (2, 3):
+        return
+    cells = bits.reshape(MASK_SIDE, MASK_SIDE)
+    affine = track.mask_to_px[row] * scale
+    side = int(np.ceil(np.abs(affine[:, :2]).sum(1).max())) + 1
+    own = cv2.warpAffine(cells, affine, mask.shape[::-1], flags=cv2.INTER_NEAREST)
+    mask |= cv2.dilate(own, np.ones((2 * side + 1, 2 * side + 1), np.uint8))
 
 
 def _add_body(mask: np.ndarray, motion, row: int, clip: Clip, scale: float) -> None:

@@ -100,11 +100,10 @@ def read_facts(run: Path) -> dict[str, Any]:
     """Read run.json of a finished run, or say what to type."""
     try:
         facts = json.loads((run / "run.json").read_text(encoding="utf-8"))
-        if not isinstance(facts.get("video"), dict):
-            raise ValueError("it is not a run of mrs")
+        facts["video"].keys()
     except FileNotFoundError:
         raise InputError(f"Expected the folder of a run, but there is no {run / 'run.json'}. Type: mrs run VIDEO -o {run}") from None
-    except (OSError, ValueError, AttributeError) as error:
+    except (OSError, ValueError, AttributeError, KeyError, TypeError) as error:
         raise InputError(f"Expected {run / 'run.json'} to be written by mrs, but it can't be read: {error}.") from None
     return facts
 

@@ -62,7 +62,6 @@ def unseen_notes(body: Body, known: np.ndarray) -> list[str]:
     region = vertex_regions(body)
     share = {name.replace("_", " "): known[region == number].mean() for number, name in enumerate(REGIONS, 1)}
     poor = [name for name, value in share.items() if value < FEW]
-    if not poor:
-        return []
-    return [f"The clip shows little of {', '.join(poor)}: {100 * (1 - known.mean()):.0f} % of the body's colours are filled in from the other "
-            "side or from beside."]
+    told = (f"The clip shows little of {', '.join(poor)}: {100 * (1 - known.mean()):.0f} % of the body's colours are filled in from the "
+            "other side or from beside.")
+    return [told] if poor else []

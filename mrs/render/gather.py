@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -23,17 +23,43 @@ DEPTH_TOLERANCE_M = 0.05
 LEAST_COSINE = 0.25
 RIM_OF_HEIGHT = 0.02
 OUTSIDE_MASK = 0.02
-LIKE_BACKGROUND = 0.1
+LIKE_BACKGROUND = 0.03
+LIGHT_DOUBT, LIGHT_MOST = 0.01, 0.6
 DISTINCT = 36.0
 ENOUGH = 0.3
 
 
 @dataclass(frozen=True)
 class Samples:
-    """What N pictures say of the V vertices: colours (N, V, 3) uint8 and weights (N, V), 0 where hidden."""
+    """What N pictures say of the V vertices: colours (N, V, 3) uint8, weights (N, V), 0 where hidden, normals (N, V, 3) in the world."""
 
     colours: np.ndarray
     weights: np.ndarray
+    normals: np.ndarray
+
+    def light(self) -> np.ndarray:
+        """The vector L (3,) whose 1 + L n says best how bright a vertex is as its normal n turns; small where little turns.
+
+        Least squares on the brightness over its own mean, twice, the second time without the worst tenth; at most LIGHT_MOST long.
+        """
+        shown = self.weights > 0
+        bright = self.colours.astype(np.float32).mean(-1) + 4
+        share = self.weights / np.maximum(self.weights.sum(0), 1e-6)
+        off = bright / np.maximum((share * bright).sum(0), 1e-6) - 1
+        turned = self.normals - (share[..., None] * self.normals).sum(0)
+        light = np.zeros(3)
+        for _ in range(2):
+            left = np.abs(off - turned @ light)
+            near = shown & (left <= (np.quantile(left[shown], 0.9) if shown.any() else 0)) & (np.abs(off) < 0.8)
+            weight, rows = self.weights[near], turned[near].astype(float)
+            normal = (rows * weight[:, None]).T @ rows + LIGHT_DOUBT * shown.sum() * np.eye(3)
+            light = np.linalg.solve(normal, (rows * weight[:, None]).T @ off[near])
+        return light * min(1.0, LIGHT_MOST / max(np.linalg.norm(light), 1e-9))
+
+    def unlit(self, light: np.ndarray) -> Samples:
+        """The same as in even light."""
+        lit = np.clip(1 + self.normals @ light, 0.4, 2.5)
+        return replace(self, colours=np.clip(self.colours / lit[..., None], 0, 255).round().astype(np.uint8))
 
     def median(self) -> np.ndarray:
         """Weighted median (V, 3) of each channel."""
@@ -47,16 +73,17 @@ def gather(clip: Clip, frames: int = FRAMES, shown=lambda done, total: None) -> 
     """Gather how the clip's person looks, and what is behind them. Raises InputError where no picture shows them."""
     from mrs.render import background, fill
 
-    behind, notes = background.background(clip)
+    behind, free, notes = background.background_and_free(clip)
     rows = clip.rows(frames)
-    samples, masked = sample(clip, rows, behind, shown)
+    samples, masked = sample(clip, rows, behind, free, shown)
     body = load_body(clip.motion.body)
     weight = samples.weights.sum(0)
     known = weight >= ENOUGH
     if not known.any():
         raise InputError(f"Expected pictures of person {clip.person}, but none of {len(rows)} frames shows their body: it is outside the "
                          "picture or behind others. Choose another --person, or another clip.")
-    colours = fill.filled(body, samples.median().astype(float), known)
+    light = samples.light()
+    colours = fill.filled(body, samples.unlit(light).median().astype(float), known)
     notes = [*notes, *masked, *fill.unseen_notes(body, known)]
     ground = ground_levels(clip.motion)
     camera = clip.camera.at(0)
@@ -65,7 +92,7 @@ def gather(clip: Clip, frames: int = FRAMES, shown=lambda done, total: None) -> 
 
         camera = scaled_to(camera, (behind.shape[1], behind.shape[0]))
     return Appearance(np.round(colours).clip(0, 255).astype(np.uint8), (samples.weights > 0).sum(0) * known, clip.motion.betas, behind,
-                      camera, clip.motion.body, _place(clip.motion, ground), tuple(notes), clip=clip)
+                      camera, clip.motion.body, _place(clip.motion, ground), light, tuple(notes), clip=clip)
 
 
 def _place(motion: Motion, ground: np.ndarray) -> np.ndarray:
@@ -75,7 +102,8 @@ def _place(motion: Motion, ground: np.ndarray) -> np.ndarray:
     return np.array([motion.root_pos_m[0, 0], ground[0], motion.root_pos_m[0, 2], heading_rad(motion)])
 
 
-def sample(clip: Clip, rows: np.ndarray, behind: np.ndarray | None, shown=lambda done, total: None) -> tuple[Samples, list[str]]:
+def sample(clip: Clip, rows: np.ndarray, behind: np.ndarray | None, free: np.ndarray | None,
+           shown=lambda done, total: None) -> tuple[Samples, list[str]]:
     """Take the colours at `rows` of the motion; also a line where the clip's masks could not be used."""
     import cv2
 
@@ -83,21 +111,23 @@ def sample(clip: Clip, rows: np.ndarray, behind: np.ndarray | None, shown=lambda
     small = (max(round(size[0] * SCALE), 1), max(round(size[1] * SCALE), 1))
     if behind is not None:
         behind = cv2.resize(behind, small, interpolation=cv2.INTER_AREA)
+        free = cv2.resize(free.astype(np.uint8), small, interpolation=cv2.INTER_NEAREST) > 0
     masks, notes = _Masks.of(clip)
-    colours, weights = [], []
+    colours, weights, normals = [], [], []
     vertices = body.vertices(clip.motion, rows)
     for number, (row, frame) in enumerate(clip.frames(rows)):
         points = vertices[np.searchsorted(rows, row)]
         view = _View(body, points, camera.at(row), size, [(o, _row_at(o, frame.time_s)) for o in clip.others])
         rgb = cv2.resize(frame.rgb, small, interpolation=cv2.INTER_AREA)
-        colour, weight = view.taken(rgb, behind)
+        colour, weight = view.taken(rgb, behind, free)
         weight *= masks.at(row, view.pixels) * (body.weights @ clip.motion.confidence[row]).clip(0.05, 1)
         colours.append(colour)
         weights.append(weight)
+        normals.append(view.normals)
         shown(number + 1, len(rows))
     if not colours:
         raise InputError(f"Expected pictures of person {clip.person}, but none of the run's frames can be read.")
-    return Samples(np.stack(colours), np.stack(weights).astype(np.float32)), notes
+    return Samples(np.stack(colours), np.stack(weights).astype(np.float32), np.stack(normals).astype(np.float32)), notes
 
 
 def _row_at(motion: Motion, time_s: float) -> int:
@@ -122,7 +152,7 @@ class _View:
         self.before = [_depth_map(_others_faces(motion, row, camera, size_px), body.faces, size_px)
                        for motion, row in others if row >= 0]
 
-    def taken(self, rgb: np.ndarray, behind: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    def taken(self, rgb: np.ndarray, behind: np.ndarray | None, free: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
         """Colours (V, 3) uint8 of a picture of half the size, and weights (V,): 0 where the vertex is hidden or at the body's rim."""
         import cv2
 
@@ -140,7 +170,7 @@ class _View:
         colour = rgb[y, x]
         if behind is not None:
             off = np.abs(colour.astype(int) - behind[y, x]).max(1)
-            weight = weight * np.clip(off / DISTINCT, LIKE_BACKGROUND, 1)
+            weight = weight * np.where(free[y, x], np.clip(off / DISTINCT, LIKE_BACKGROUND, 1), 1)
         return colour, weight
 
     def _height_px(self) -> float:
@@ -180,8 +210,9 @@ class _Masks:
         if track.masks is None or track.mask_to_px is None or len(track) != len(clip.motion):
             return cls(), []
         if track.masks.shape != (len(track), MASK_SIDE * MASK_SIDE // 8) or track.mask_to_px.shape != (len(track), 2, 3):
-            return cls(), [f"The masks of person {track.person} are not {MASK_SIDE} x {MASK_SIDE} cells, so they are left out: edges may "
-                           "carry the background's colour."]
+            note = (f"The masks of person {track.person} are not {MASK_SIDE} x {MASK_SIDE} cells, so they are left out: edges may carry the "
+                    "background's colour.")
+            return cls(), [note]
         bits = np.unpackbits(track.masks, axis=1).reshape(-1, MASK_SIDE, MASK_SIDE).astype(bool)
         return cls(bits, track.mask_to_px), []
 

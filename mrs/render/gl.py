@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from mrs.errors import MissingError
-from mrs.render.raster import NEAR_M, Layer, crop_of, front_faces, project
+from mrs.render.raster import NEAR_M, Layer, crop_of, project
 
 SAMPLES = 4
 STEP_PX = 64
@@ -60,8 +60,8 @@ class GlRasteriser:
 
     def layer(self, points_camera: np.ndarray, colours: np.ndarray, K: np.ndarray, size_px: tuple[int, int]) -> Layer | None:
         """The mesh at points (V, 3) with colours (V, 3) float 0..255, as a cut of the picture; None where nothing shows."""
-        pixels, depth = project(points_camera, K)
-        crop = crop_of(pixels[self.faces[front_faces(pixels, self.faces)]].reshape(-1, 2), size_px)
+        pixels, _ = project(points_camera, K)
+        crop = crop_of(pixels, size_px)
         if crop is None:
             return None
         x0, y0, x1, y1 = crop

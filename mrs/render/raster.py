@@ -61,33 +61,34 @@ def front_faces(pixels: np.ndarray, faces: np.ndarray) -> np.ndarray:
 
 
 def crop_of(pixels: np.ndarray, size_px: tuple[int, int], rim: int = 1) -> tuple[int, int, int, int] | None:
-    """Whole-pixel box x0, y0, x1, y1 within the picture of points (N, 2); None where it is empty."""
-    if not len(pixels):
+    """Whole-pixel box x0, y0, x1, y1 within the picture of points (N, 2), NaN left out; None where it is empty."""
+    x, y = (column[np.isfinite(column)] for column in pixels.T)
+    if not len(x) or not len(y):
         return None
-    low = np.maximum(np.floor(pixels.min(0)) - rim, 0)
-    high = np.minimum(np.ceil(pixels.max(0)) + rim, size_px)
-    return (*low.astype(int).tolist(), *high.astype(int).tolist()) if (high > low).all() else None
+    low = [max(int(np.floor(column.min())) - rim, 0) for column in (x, y)]
+    high = [min(int(np.ceil(column.max())) + rim, size) for column, size in zip((x, y), size_px, strict=True)]
+    return (*low, *high) if high[0] > low[0] and high[1] > low[1] else None
 
 
 def find_faces(points_camera: np.ndarray, faces: np.ndarray, K: np.ndarray, size_px: tuple[int, int],
                scale: float = 1.0) -> Faces | None:
     """Draw the numbers of faces, from far to near, at `scale` of the picture's size; None where nothing shows.
 
-    Faces are counter-clockwise seen from outside. The mesh's triangles are small, so that the order of their centres is
+    The middle of pixel 0 is at 0.5. Faces are counter-clockwise seen from outside. The mesh's triangles are small, so that the order of their centres is
     the order of what hides what.
     """
     import cv2
 
     pixels, depth = project(points_camera, K)
     front = front_faces(pixels, faces)
-    crop = crop_of(pixels[faces[front]].reshape(-1, 2), size_px)
-    if crop is None:
+    crop = crop_of(pixels, size_px)
+    if crop is None or not len(front):
         return None
     x0, y0, x1, y1 = crop
     ids = np.full((int(np.ceil((y1 - y0) * scale)), int(np.ceil((x1 - x0) * scale))), -1, np.int32)
-    order = front[np.argsort(-depth[faces[front]].sum(1))]
+    order = front[np.argsort(-sum(depth[faces[front, corner]] for corner in range(3)))]
     reach = REACH * max(size_px)
-    corners = np.clip((pixels - [x0, y0] + 0.5) * scale - 0.5, -reach, reach) * (1 << _SUBPIXEL_BITS)
+    corners = np.clip((pixels - [x0, y0]) * scale - 0.5, -reach, reach) * (1 << _SUBPIXEL_BITS)
     triangles = np.round(np.nan_to_num(corners)).astype(np.int32)[faces[order]]
     fill, line = cv2.fillConvexPoly, cv2.LINE_8
     for triangle, number in zip(triangles, order.tolist(), strict=True):
@@ -117,7 +118,7 @@ class Painter:
 
     def _shaded(self, found: Faces, at: np.ndarray, width: int, colours: np.ndarray) -> np.ndarray:
         """Colours (N, 4) uint8 at some pixels of the cut: linear over each triangle of the picture."""
-        corners = (found.pixels - [found.x0, found.y0] + 0.5) * SUPERSAMPLE - 0.5
+        corners = (found.pixels - [found.x0, found.y0]) * SUPERSAMPLE - 0.5
         planes = _planes(corners[self.faces], colours[self.faces]).astype(np.float32)
         picked = planes.reshape(-1, 9).take(found.ids.ravel()[at], 0)
         y, x = np.divmod(at.astype(np.int32), np.int32(width))

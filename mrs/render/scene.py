@@ -23,7 +23,7 @@ TOUCHES = 0.5
 
 @dataclass(frozen=True)
 class Look:
-    """How a scene is drawn: strength of shading and darkness of the shadow, 0..1."""
+    """How a scene is drawn: strength of shading, the clip's own light included, and darkness of the shadow, 0..1."""
 
     shading: float = 0.35
     shadow: float = 0.45
@@ -38,11 +38,12 @@ class Scene:
     def __init__(self, motion: Motion, appearance: Appearance, camera: Camera, size_px: tuple[int, int], look: Look):
         self.motion, self.camera, self.size_px, self.look = motion, camera, tuple(size_px), look
         self.body = load_body(motion.body)
+        self._first, self._points = -1, None
         self.backdrop = Backdrop(appearance, camera, size_px)
         self.colours = appearance.colours_rgb.astype(np.float32)
         self.to_light = _to_light(camera)
+        self.light = self._light(appearance.light)
         self.ground_m = ground_levels(motion)
-        self._first, self._points = -1, None
 
     def vertices(self, row: int) -> np.ndarray:
         """Vertices (V, 3) in the world; skinned some frames at a time."""
@@ -71,8 +72,22 @@ class Scene:
         """Colours (V, 3) in the light: brighter where the surface looks at it, darker where away, the same on the whole."""
         if not self.look.shading:
             return self.colours
-        cosine = vertex_normals(points, self.body.faces) @ self.to_light
-        return self.colours * (1 + self.look.shading * (cosine - 0.1))[:, None].astype(np.float32)
+        lit = 1 + vertex_normals(points, self.body.faces) @ self.light[:3] - self.light[3]
+        return self.colours * np.clip(lit, 0.3, 2.5)[:, None].astype(np.float32)
+
+    def _light(self, own: np.ndarray) -> np.ndarray:
+        """Light (4,): brightness is 1 + its first three times the normal - the last.
+
+        It is what the clip was filmed in and, where that is weaker than `shading`, a light over the camera's shoulder that leaves
+        what the first frame shows as bright as it was.
+        """
+        strength = max(self.look.shading - np.linalg.norm(own), 0.0)
+        points, camera = self.vertices(0), self.camera.at(0)
+        away = camera.centre_m - points
+        normals = vertex_normals(points, self.body.faces)
+        faces = np.maximum((normals * away).sum(1) / np.linalg.norm(away, axis=1), 0)
+        mean = (faces * (normals @ self.to_light)).sum() / max(faces.sum(), 1e-6)
+        return np.append(own + strength * self.to_light, strength * mean)
 
     def _cast(self, rgb: np.ndarray, points: np.ndarray, camera: Camera, ground_m: float) -> None:
         """Darken the ground where the body keeps the light off: the surface's points moved along the light, and blurred."""
