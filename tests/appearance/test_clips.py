@@ -128,3 +128,25 @@ def test_a_run_is_measured_beside_the_mesh(run, start, tmp_path):
     assert found["table"]["mesh"]["ssim_box"] > found["table"]["copy-the-source"]["ssim_box"]
     assert (tmp_path / "sheet.png").is_file()
     assert "mesh" in report.text(found)
+
+
+def test_without_a_background_what_surrounds_the_person_stands_in(clip):
+    seen = clips.of_clip(clip, None, 40, at_most=3)
+    assert len(seen) == 3
+    assert "Without a still background" in seen.notes[0]
+    assert all(p.plate is not None and p.mask is None for p in seen.pictures)
+
+
+def test_a_mask_paints_the_person_over_from_around_them():
+    shown = np.full((40, 40, 3), 90, np.uint8)
+    shown[10:30, 15:25] = (250, 10, 10)
+    mask = np.zeros((40, 40), np.uint8)
+    mask[10:30, 15:25] = 255
+    assert np.abs(clips._surroundings(shown, mask).astype(int) - 90).max() < 4
+
+
+def test_masks_of_another_size_are_left_out(clip):
+    from dataclasses import replace
+
+    track = replace(clip.track, masks=np.zeros((len(clip.track), 100), np.uint8), mask_to_px=np.zeros((len(clip.track), 2, 3)))
+    assert clips._mask(track, 0, np.array([10.0, 10, 20]), 40) is None
