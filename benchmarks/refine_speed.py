@@ -1,12 +1,13 @@
 """Time the sfv refinement: 1,000 frames, twice the frames, twice the people, and against plain optimisers.
 
-    python -m benchmarks.refine_speed [--frames N] [--repeat N] [--long] [--no-baseline] [--json] [--check]
+    python -m benchmarks.refine_speed [--frames N] [--repeat N] [--long] [--gpu] [--no-baseline] [--json] [--check]
 
 A synthetic walker is filmed with the errors of real detectors (benchmarks/synthetic.py), lifted, and refined as
 `mrs run` does. The baseline minimises the objective of one window of 300 frames, the same terms from the same start, over
 plain variables (6D rotations and the root, no basis in time): Adam at several rates, and L-BFGS. Counted, for both passes
 (before and with contacts), are the evaluations of the objective with its gradient, and the seconds, until they reach the
-value that the solver reaches.
+value that the solver reaches. --gpu compares this machine's GPU with one of its cores, on one long clip and on several people in
+one batch.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ RATES = (0.003, 0.006, 0.012)
 MOST_STEPS = 600
 WINDOW = 300
 ALONE = ("one person", "another")
+GPU_TIMES = 10.0
 
 
 def main() -> None:
@@ -34,9 +36,12 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=1000, help="frames of the shorter clip (default: 1000)")
     parser.add_argument("--repeat", type=int, default=3, help="measure each this often, take the best (default: 3)")
     parser.add_argument("--long", action="store_true", help=f"also refine {LONG_FRAMES:,} frames, once")
+    parser.add_argument("--gpu", action="store_true", help="only compare the GPU with one core")
     parser.add_argument("--no-baseline", action="store_true", help="leave out the plain optimisers")
     args = parser.parse_args()
     report = _common.begin("Refinement speed", args, ("numpy", "torch", "scipy"))
+    if args.gpu:
+        return _gpu(report, args)
     times = _common.in_fresh_process(growth, args.frames, args.repeat)
     best = {name: spent.min(0) for name, spent in times.items()}
     frames = {name: args.frames * (1 if name in ALONE else 2) for name in times}
@@ -85,10 +90,39 @@ def long() -> tuple[float, float]:
     return time.perf_counter() - start[0], time.process_time() - start[1]
 
 
-def _ready():
+def _gpu(report, args) -> None:
+    times = _common.in_fresh_process(on_gpu, args.frames)
+    core = times["core"][1] / times["core"][0]
+    report.table(("refined", "frames", "s", "ms a frame", "times a core's speed"),
+                 [(name, frames, spent, 1e3 * spent / frames, core / (spent / frames)) for name, (frames, spent) in times.items()])
+    frames, spent = times[f"GPU, one person, {LONG_FRAMES:,} frames"]
+    report.at_least("GPU against one core, a frame", core / (spent / frames), GPU_TIMES, "x")
+    report.finish(args)
+
+
+def on_gpu(frames: int) -> dict[str, tuple[int, float]]:
+    """Refine `frames` on one core, LONG_FRAMES and a tenth of them ten times over on the GPU; return frames and seconds of each."""
+    slow, quick = _ready(), _ready("cuda")
+    track, lifted = filmed_walk(frames)
+    for smoother in (slow, quick):
+        smoother.smooth(None, track.at(slice(0, 100)), _part(lifted, 100))
+
+    def timed(work) -> float:
+        start = time.perf_counter()
+        work()
+        return time.perf_counter() - start
+
+    long, crowd = filmed_walk(LONG_FRAMES), [(None, *filmed_walk(LONG_FRAMES // 10, seed=seed)) for seed in range(10)]
+    return {"core": (frames, timed(lambda: slow.smooth(None, track, lifted))),
+            f"GPU, one person, {frames:,} frames": (frames, timed(lambda: quick.smooth(None, track, lifted))),
+            f"GPU, one person, {LONG_FRAMES:,} frames": (LONG_FRAMES, timed(lambda: quick.smooth(None, *long))),
+            "GPU, ten people in one batch": (LONG_FRAMES, timed(lambda: quick.smooth_together(crowd, lambda number, motion: None)))}
+
+
+def _ready(device: str = "cpu"):
     from mrs import plugins
 
-    smoother = plugins.load().make("smoother", "sfv")
+    smoother = plugins.load().make("smoother", "sfv", device=device)
     smoother.progress = lambda done, total: None
     return smoother
 

@@ -46,7 +46,8 @@ class Run:
                                            min=1, max=175)
         camera: str = options.option("auto", "static, checked by the background; rotating, followed by it; auto, followed where the check "
                                  "says that it moves; or a file of poses.")
-        camera_tilt: float = options.option(0.0, "Degrees the camera looks down (negative: up).", min=-90, max=90)
+        camera_tilt: float | None = options.option(None, "Degrees the camera looks down (negative: up); unless told, found from where feet stand, or level.",
+                                                   min=-90, max=90)
         foot_lock: str | None = options.option(None, "Pin feet that stand (auto), all that touch (always), only set feet on the ground "
                                                "(ground), or leave them (never); short for --set smoother.foot_lock.",
                                                choices=("auto", "always", "ground", "never"))

@@ -136,4 +136,4 @@ def _keep_tried(pipeline, tracks: Tracks) -> None:
 
 def level_first(video: Video, values) -> Video:
     """The video with a still camera at the origin: level, or tilted as the settings say."""
-    return video.with_camera(world.level_camera(video.size_px, values.fov, values.camera_tilt))
+    return video.with_camera(world.level_camera(video.size_px, values.fov, values.camera_tilt or 0.0))

@@ -94,8 +94,7 @@ class Pipeline:
             self.film(tracks)
             lifted = {track.person: self.lift(track) for track in chosen}
         if until >= 2:
-            refined = {track.person: self.smooth(track, lifted[track.person]) for track in chosen}
-            motions = self.settle(refined)
+            motions = self.settle(self.smooth_all(chosen, lifted))
             self.measure(chosen, lifted, motions)
         if until >= 3:
             synthesized = {number: self.export(number, motion) for number, motion in motions.items()}
@@ -201,15 +200,67 @@ class Pipeline:
                               camera=self._camera_facts())
         return self._motion(name, inputs, step, track, lambda plugin: plugin.lift(self._video_of(track), track))
 
-    def smooth(self, track: Track, lifted: Motion) -> Motion:
-        """Return one person's refined motion in the camera's world, before people are put into one world."""
+    def smooth_all(self, tracks: list[Track], lifted: dict[int, Motion]) -> dict[int, Motion]:
+        """Return everybody's refined motion; a smoother that offers it gets all at once who are not refined yet."""
+        plugin = self.plan.steps["smoother"].plugin
+        waiting = [t for t in tracks if not self._is_refined(t, lifted[t.person])]
+        out = {t.person: self.smooth(t, lifted[t.person]) for t in tracks if t not in waiting}
+        self._ready_smoother(plugin, out)
+        if waiting and hasattr(plugin, "smooth_together"):
+            out |= self._smooth_together(waiting, lifted)
+        else:
+            out |= {t.person: self.smooth(t, lifted[t.person]) for t in waiting}
+        self._tell_level(out)
+        return {t.person: out[t.person] for t in tracks}
+
+    def _smooth_together(self, tracks: list[Track], lifted: dict[int, Motion]) -> dict[int, Motion]:
+        """Refine several people; each is saved as soon as it is done."""
+        step, out, since = self.plan.steps["smoother"], {}, time.monotonic()
+
+        def finished(number: int, motion: Motion) -> None:
+            nonlocal since
+            track, now = tracks[number], time.monotonic()
+            out[track.person] = self.smooth(track, lifted[track.person], motion, now - since)
+            since = now
+
+        people = [(self._video_of(t), t, world.to_world(lifted[t.person])) for t in tracks]
+        who = " and ".join(f"{t.person:02d}" for t in tracks) if len(tracks) < 4 else f"{len(tracks)} people"
+        with self._working(step, sum(map(len, tracks)), f"person {who}" if len(tracks) < 4 else who) as update:
+            step.plugin.progress = update
+            step.plugin.smooth_together(people, finished)
+        return out
+
+    def _ready_smoother(self, plugin, refined: dict[int, Motion]) -> None:
+        """Give the smoother the lifter's decoder, and what is known of which way is up."""
+        plugin.decoder = getattr(self.plan.steps["lifter"].plugin, "decoder", None)
+        plugin.find_level = self.settings.values.camera_tilt is None and self.folder.report["camera"].get("mode") != "file"
+        plugin.known_level = _level_of(refined)
+
+    def _tell_level(self, refined: dict[int, Motion]) -> None:
+        """Put into run.json how far the camera was found to look down."""
+        found = _level_of(refined)
+        if found is not None:
+            self.folder.report["camera"]["level"] = found
+
+    def _is_refined(self, track: Track, lifted: Motion) -> bool:
+        name, inputs = self._refined(track, lifted)
+        return self.folder.is_current(name, key_of(inputs))
+
+    def _refined(self, track: Track, lifted: Motion) -> tuple[str, dict]:
+        """Name of one person's refined motion in the folder, and what it is made from."""
+        return f"{HIDDEN}/refined/{track.person:02d}.npz", self._inputs(
+            "smoother", video=self.video.sha256, track=provenance.track_hash(track), lifted=provenance.motion_hash(lifted),
+            camera=self._camera_facts())
+
+    def smooth(self, track: Track, lifted: Motion, made: Motion | None = None, made_s: float = 0.0) -> Motion:
+        """Return one person's refined motion in the camera's world, before people are put into one world.
+
+        `made` is the motion where a batch has made it already, in `made_s` seconds.
+        """
         step = self.plan.steps["smoother"]
-        name = f"{HIDDEN}/refined/{track.person:02d}.npz"
-        inputs = self._inputs("smoother", video=self.video.sha256, track=provenance.track_hash(track),
-                              lifted=provenance.motion_hash(lifted), camera=self._camera_facts())
-        step.plugin.decoder = getattr(self.plan.steps["lifter"].plugin, "decoder", None)
+        name, inputs = self._refined(track, lifted)
         motion = self._motion(name, inputs, step, track,
-                              lambda plugin: plugin.smooth(self._video_of(track), track, world.to_world(lifted)))
+                              lambda plugin: plugin.smooth(self._video_of(track), track, world.to_world(lifted)), made, made_s)
         told = [*evidence.doubts(track, motion), *evidence.told_by(motion)]
         self.warnings += [f"Person {track.person}: {line}" for line in dict.fromkeys(told)]
         return motion
@@ -218,16 +269,18 @@ class Pipeline:
         """The video as lifters and smoothers get it: a camera that moves has a pose for each of the track's frames."""
         return self.video.with_camera(self.video.camera.resampled(self.video.times_s, track.times_s))
 
-    def _motion(self, name: str, inputs: dict, step: Step, track: Track, make) -> Motion:
-        """Make, check, save and record one motion, or read it back."""
+    def _motion(self, name: str, inputs: dict, step: Step, track: Track, make, made: Motion | None = None, made_s: float = 0.0) -> Motion:
+        """Make (or take as `made` in `made_s` seconds), check, save and record one motion, or read it back."""
         self.used.append(name)
         if self.reuse(name, inputs):
             return Motion.load(self.folder.root / name)
-        with self._working(step, len(track), f"person {track.person:02d}") as update:
-            step.plugin.progress = update
-            start = time.monotonic()
-            motion = make(step.plugin)
-            spent = time.monotonic() - start
+        motion, spent = made, made_s
+        if made is None:
+            with self._working(step, len(track), f"person {track.person:02d}") as update:
+                step.plugin.progress = update
+                start = time.monotonic()
+                motion = make(step.plugin)
+                spent = time.monotonic() - start
         _refuse(motion, Motion, step)
         check_motion(motion, track, step)
         if motion.camera is None:
@@ -505,6 +558,11 @@ def check_motion(motion: Motion, track: Track, step: Step) -> None:
 def _numbers(values: dict) -> dict[str, float | None]:
     """Plain floats for JSON; None where a number could not be measured."""
     return {name: float(v) if np.isfinite(v) else None for name, v in values.items()}
+
+
+def _level_of(motions: dict[int, Motion]) -> dict | None:
+    """What the smoother found of the camera's tilt, from the history of whoever has it."""
+    return next((step["level"] for motion in motions.values() for step in motion.history if "level" in step), None)
 
 
 def _feet(motion: Motion) -> dict[str, dict]:

@@ -103,19 +103,18 @@ class Again(Pipeline):
                              f"Type: mrs lift {self.video.path} -o {self.folder.root}")
         chosen = present if self.persons is None else track_edit.choose(replace(self.tracks_now, people=tuple(present)), self.persons).people
         wanted = {track.person for track in chosen}
-        lifted, refined = {}, {}
+        lifted, refined = {track.person: self._lifted(track) for track in chosen}, {}
         for track in present:
             name = f"{HIDDEN}/refined/{track.person:02d}.npz"
             if track.person in wanted:
                 if self.settings.overwrite:
                     self.folder.results.pop(name, None)
-                lifted[track.person] = self._lifted(track)
-                refined[track.person] = self.smooth(track, lifted[track.person])
             elif self.folder.is_untouched(name):
                 lifted[track.person] = self._lifted(track)
                 refined[track.person] = Motion.load(self.folder.root / name)
                 self.used.append(name)
-        motions = self.settle(refined)
+        refined |= self.smooth_all(chosen, lifted)
+        motions = self.settle({track.person: refined[track.person] for track in present if track.person in refined})
         self.measure([track for track in present if track.person in refined], lifted, motions)
         for number, motion in motions.items():
             self.export(number, motion)

@@ -10,7 +10,9 @@ the plan's candidates whose ``suits`` says yes of what came before is used.
 
 ``needs`` may name the importable modules the class wants, and ``extra`` the pip extra that brings them, or ``install``
 the whole command; where one is absent, ``mrs plugins`` prints the command that installs it. A plugin whose results depend
-on files that its options name may offer ``made_from()``, their hashes by name: another hash makes new results.
+on files that its options name may offer ``made_from()``, their hashes by name: another hash makes new results. A smoother
+may offer ``smooth_together(people, finished)``, which gets all people of a scene at once, (video, track, motion) each, and
+calls ``finished(number, motion)`` for each.
 
 A renderer draws either over a video, ``render(video, motions, tracks)``, or one person by themselves, ``render(motion,
 appearance, camera, size_px)``: a motion in the world, an :class:`mrs.render.appearance.Appearance`, a camera with one pose or

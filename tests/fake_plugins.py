@@ -128,6 +128,19 @@ class FakeSmoother:
         return motion
 
 
+
+class FakeTogether(FakeSmoother):
+    """Change nothing of several people at once."""
+
+    name = "together"
+
+    def smooth_together(self, people, finished):
+        called("smoother", "+".join(str(track.person) for _, track, _ in people))
+        for number, (_, track, motion) in enumerate(people):
+            called("finished", str(track.person))
+            finished(number, motion)
+
+
 class FakeExporter:
     """Write how long the motion is."""
 
@@ -159,6 +172,7 @@ def register_lifters(register):
 @mrs.hookimpl
 def register_smoothers(register):
     register(FakeSmoother)
+    register(FakeTogether)
 
 
 @mrs.hookimpl

@@ -23,7 +23,7 @@ def test_flag_over_environment_over_file_over_default(tmp_path, monkeypatch):
     monkeypatch.setenv("MRS_DEVICE", "cuda")
     assert settings(VIDEO, {}, config=path).values.device == "cuda"
     made = settings(VIDEO, {"device": "auto", "fov": 70.0, "seed": None}, config=path)
-    assert (made.values.device, made.values.fov, made.values.seed, made.values.camera_tilt) == ("auto", 70.0, 4, 0.0)
+    assert (made.values.device, made.values.fov, made.values.seed, made.values.camera_tilt) == ("auto", 70.0, 4, None)
 
 
 def test_options_of_a_stage_from_file_and_set(tmp_path):

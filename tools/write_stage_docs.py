@@ -12,7 +12,7 @@ VERBS = {
     "lifter": "from a track to a body in 3D, in the camera's frame",
     "smoother": "the whole clip made right, in the world's frame",
     "synthesizer": "another body carries the behaviour on ([behaviour transfer](behaviour.md))",
-    "renderer": "pictures of the motion",
+    "renderer": "pictures of the motion, over a video or of one person by themselves ([appearance](appearance.md))",
     "exporter": "files for other programs",
     "track_exporter": "2D poses in the files of other programs (`mrs export RUN --to NAME`)",
     "importer": "motion from other programs",
@@ -25,8 +25,8 @@ def page(registry: plugins.Registry) -> str:
     lines = ["# Stages and their plugins", "", "Written by `python tools/write_stage_docs.py`. Set an option with",
              "`--set stage.option=value` or in the YAML file of `--config`.", ""]
     for stage in stages.STAGES.values():
-        lines += [f"## {stage.name}: {VERBS[stage.name]}", "",
-                  f"`{stage.verb}({', '.join(stage.arguments)})`, registered by `{stage.hook}`", ""]
+        calls = " or ".join(f"`{stage.verb}({', '.join(arguments)})`" for arguments in (stage.arguments, stage.others) if arguments)
+        lines += [f"## {stage.name}: {VERBS[stage.name]}", "", f"{calls}, registered by `{stage.hook}`", ""]
         for name in registry.names(stage.name):
             cls = registry.get(stage.name, name).cls
             lines += [f"**{name}**: {stages.summary(cls)}", ""]

@@ -52,6 +52,7 @@ class TorchBody:
         self.bones, self.bones_shape = tensor(rest[1:] - rest[parents]), tensor(rest_shape[1:] - rest_shape[parents])
         self.rest, self.rest_shape = tensor(body.rest_m), tensor(body.rest_shape_m)
         self.ancestors = tensor(_ancestors())
+        self.marks = tuple(landmarks)
         rows = [body.landmark_names.index(n) for n in landmarks]
         self.share, self.moments = tensor(body.joint_share[rows]), tensor(body.moment_m[rows])
         self.moments_shape = tensor(body.moment_shape_m[rows])
@@ -68,20 +69,20 @@ class TorchBody:
         return torch.stack(turned, -3)
 
     def joints(self, root: torch.Tensor, turned: torch.Tensor, betas: torch.Tensor, carriers=None) -> torch.Tensor:
-        """Joints (..., 24, 3) from the pelvis (..., 3), global rotations (..., 24, 3, 3) and betas (10,).
+        """Joints (..., 24, 3) from the pelvis (..., 3), global rotations (..., 24, 3, 3) and betas (10,), or one a frame (T, 10).
 
         `carriers` are the parents' rotations (..., 23, 3, 3) where the caller has them already.
         """
-        bones = self.bones + self.bones_shape @ betas
+        bones = self.bones + _by_shape(self.bones_shape, betas)
         carriers = turned.index_select(-3, self.parents) if carriers is None else carriers
-        moved = (carriers * bones[:, None, :]).sum(-1)
+        moved = (carriers * bones[..., None, :]).sum(-1)
         return root[..., None, :] + (moved.transpose(-1, -2) @ self.ancestors.T).transpose(-1, -2)
 
     def keypoints(self, joints: torch.Tensor, turned: torch.Tensor, betas: torch.Tensor) -> torch.Tensor:
         """Landmarks (..., K, 3) on the moving body, exact under linear blend skinning."""
-        moments = self.moments + self.moments_shape @ betas
+        moments = self.moments + _by_shape(self.moments_shape, betas)
         flat = turned.transpose(-2, -3).reshape(*turned.shape[:-3], 3, 72)
-        return (joints.transpose(-1, -2) @ self.share.T + flat @ moments.reshape(-1, 72).T).transpose(-1, -2)
+        return (joints.transpose(-1, -2) @ self.share.T + flat @ moments.flatten(-2).transpose(-1, -2)).transpose(-1, -2)
 
     def vertices(self, joints: torch.Tensor, turned: torch.Tensor, betas: torch.Tensor) -> torch.Tensor:
         """Skinned vertices (..., V, 3)."""
@@ -90,6 +91,11 @@ class TorchBody:
         blended = self.weights @ torch.cat([turned.flatten(-2), shift], -1)
         shaped = self.template + self.shape @ betas
         return (blended[..., :9].unflatten(-1, (3, 3)) @ shaped[..., None])[..., 0] + blended[..., 9:]
+
+
+def _by_shape(directions: torch.Tensor, betas: torch.Tensor) -> torch.Tensor:
+    """What betas (10,) or (T, 10) add: directions (..., 10) to (...) or (T, ...)."""
+    return directions @ betas if betas.ndim == 1 else (directions @ betas.T).movedim(-1, 0)
 
 
 def _ancestors() -> np.ndarray:

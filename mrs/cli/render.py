@@ -120,7 +120,7 @@ def _looks(path: Path | None, motion: Path, person: str | None, registry, shown)
     own_run, own_person = _home(motion)
     if path is None and own_run is None:
         return Appearance.plain()
-    run = own_run if path is None else films.run_of(path, registry, shown, person or "largest")
+    run = own_run if path is None else films.run_of(path, registry, shown)
     if person is None and own_person is not None and own_run is not None and own_run.resolve() == run.resolve():
         person = own_person
     clip = Clip.of_run(run, person or "largest")

@@ -139,6 +139,11 @@ class Clip:
         other.betas = torch.as_tensor(betas).to(self.betas)
         return other
 
+    def turned_world(self, turn: torch.Tensor) -> Clip:
+        """The same clip in a world turned by a matrix (3, 3); what the camera sees stays."""
+        w = self.all
+        return self.changed(turned=turn @ w.turned, initial=turn @ w.initial, root=w.root @ turn.T, R=w.R @ turn.T)
+
     def changed(self, **values) -> Clip:
         """The same clip with other tensors."""
         other = object.__new__(Clip)

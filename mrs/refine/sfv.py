@@ -11,24 +11,26 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from mrs import rotations
+from mrs import rotations, world
 from mrs.body import load_body
 from mrs.body.torch_body import sixd_to_matrix
 from mrs.motion import Motion
-from mrs.refine import flight, starts
+from mrs.refine import flight, starts, together
 from mrs.refine.clip import Clip, frame_steps, keypoint_weights
 from mrs.refine.footlock import lock_feet
-from mrs.refine.solver import Problem, Scales, one_quick_thread
+from mrs.refine.solver import Scales, Solved, one_quick_thread
 from mrs.refine.spaces import to_sixd
 from mrs.tracks import Track
 from mrs.world.contact import hand_contacts
 from mrs.world.contact_net import foot_contacts
 from mrs.world.ground import ground_height, sole_points
+from mrs.world.level import Level
 
 HELD = 6
 OVERLAP_S = 0.5
 TRUST_HEIGHTS = 0.05
 SURE_S = 0.5
+_SPACES = {"pose": "pose", "hybrid": "hybrid"}
 
 __all__ = ["Plan", "Scales", "frame_steps", "refine"]
 
@@ -47,6 +49,7 @@ class Plan:
     mend_starts: bool = True
     pull_s: float = 0.05
     gravity_scale: bool = False
+    find_level: bool = False
     free_betas: bool = False
     free_focal: bool = False
     height_m: float | None = None
@@ -59,24 +62,57 @@ def refine(track: Track | None, motion: Motion, scales: Scales, plan: Plan, *, d
     Without a track, or without a camera, the terms without evidence drop out, and the motion keeps near its own path.
     `prior` is a pose prior or None, `decoder` and `codes` (T, D) a lifter's latent space for plan.space "latent".
     """
+    person = Person(track, motion, decoder, codes, extra)
+    return refine_together([person], scales, plan, device=device, prior=prior, progress=progress)[0]
+
+
+@dataclass(frozen=True)
+class Person:
+    """Who is to be refined: a track or None, the world motion, a lifter's latent space where there is one, and dense terms."""
+
+    track: Track | None
+    motion: Motion
+    decoder: object = None
+    codes: np.ndarray | None = None
+    extra: tuple = ()
+
+
+def refine_together(people: list[Person], scales: Scales, plan: Plan, *, device: str = "cpu", prior=None, stack: bool = True,
+                    known_level: Level | None = None, progress=lambda done, total: None,
+                    finished=lambda number, result: None) -> list[tuple[Motion, dict]]:
+    """Refine several people of one scene, each with its own shape, contacts and ground.
+
+    With `stack` their windows are solved in one batch. With plan.find_level the world is turned upright after the first
+    pass, by what all of them say or by `known_level`. `finished` is called with everybody's number and result at once.
+    """
+    done = [0] * len(people)
+    total = 2 * sum(len(person.motion) for person in people)
+
+    def told(number: int):
+        def tell(count: int) -> None:
+            done[number] = count
+            progress(sum(done), total)
+        return tell
+
     with one_quick_thread():
-        return _Refiner(track, motion, scales, plan, device, prior, decoder, codes, extra, progress).run()
+        return together.carried_out([_Refiner(person, scales, plan, device, prior, told(number)).run()
+                                     for number, person in enumerate(people)],
+                                    stack=stack, known_level=known_level, finished=finished)
 
 
 class _Refiner:
     """The stages over one clip, and what they report."""
 
-    def __init__(self, track, motion, scales, plan, device, prior, decoder, codes, extra, progress):
-        self.track, self.motion, self.scales, self.plan = track, motion, scales, plan
-        self.prior, self.extra, self.progress = prior, extra, progress
-        self.decoder, self.codes = decoder, codes
-        self.device = device
+    def __init__(self, person: Person, scales: Scales, plan: Plan, device: str, prior, progress):
+        self.track, self.motion, self.scales, self.plan = person.track, person.motion, scales, plan
+        self.decoder, self.codes, self.extra = person.decoder, person.codes, person.extra
+        self.prior, self.progress = prior, progress
         self.report: dict = {"space": plan.space}
-        self.clip = Clip(load_body(motion.body), track, motion, device)
+        self.clip = Clip(load_body(self.motion.body), self.track, self.motion, device)
 
-    def run(self) -> tuple[Motion, dict]:
-        """Go through all stages."""
-        total, frames = 2 * len(self.motion), len(self.motion)
+    def run(self) -> together.Solving:
+        """Go through all stages: yield windows, get them solved; return the refined motion and the report."""
+        frames = len(self.motion)
         self._tell_height()
         self._mend()
         self.clip = self.clip.with_local_share()
@@ -84,10 +120,10 @@ class _Refiner:
         self.clip = self.clip.smoothed(self.plan.start_s).with_seen_acceleration()
         self._take_codes()
         lasting = replace(self.scales, reprojection_rho=None)
-        self._sweep("terms_before_contact", lasting, self.plan.iterations, lambda d: self.progress(d, total),
-                    free_betas=self.plan.free_betas, free_focal=self.plan.free_focal)
+        yield from self._sweep("terms_before_contact", lasting, self.plan.iterations, 0, free=self.plan)
+        yield from self._stand_upright()
         smooth = self._look()
-        self._sweep("terms", self.scales, self.plan.contact_iterations, lambda d: self.progress(frames + d, total))
+        yield from self._sweep("terms", self.scales, self.plan.contact_iterations, frames)
         self._fill_between_segments()
         done = replace(self.clip.motion(self.motion), contacts=smooth.contacts)
         refined, locked = lock_feet(done, self.report["ground_m"], self.plan.foot_lock)
@@ -129,6 +165,16 @@ class _Refiner:
         else:
             self.decoder = self.prior
             self.clip = self.clip.with_codes(self.prior)
+
+    def _stand_upright(self) -> together.Solving:
+        """Turn the world by what the scene says of the camera's tilt, before anything touches the ground."""
+        if not self.plan.find_level or not self.clip.all.has_camera:
+            return
+        smooth = self.clip.motion(self.motion)
+        found = yield together.Scene(replace(smooth, contacts=foot_contacts(smooth, self.track)))
+        self.report["level"] = found.report()
+        self.motion = world.turned(self.motion, found.turn)
+        self.clip = self.clip.turned_world(torch.as_tensor(found.turn).to(self.clip.all.root))
 
     def _look(self) -> Motion:
         """Read flights, contacts, ground and, where asked, size off the first pass."""
@@ -179,22 +225,26 @@ class _Refiner:
             self.clip = self.clip.changed(observed=torch.as_tensor(points[..., :2]).to(like), weights=torch.as_tensor(
                 keypoint_weights(replace(track, keypoints_px=points))).to(like))
 
-    def _sweep(self, name: str, scales: Scales, iterations: int, progress, *, free_betas=False, free_focal=False) -> None:
-        """Solve window after window of every segment.
+    def _sweep(self, name: str, scales: Scales, iterations: int, before: int, free: Plan | None = None) -> together.Solving:
+        """Solve window after window of every segment; `before` frames were done in earlier sweeps.
 
         Over the overlap a window starts from what is done, faded into its own start, and its result is faded in again:
         no kink to solve and no seam to see. The first HELD frames of it are held.
         """
         sums: dict[str, float] = {}
         told = {"windows": 0, "converged": 0, "iterations": 0}
-        found = []
+        found: list[tuple[Solved, int]] = []
+        free_betas, free_focal = free is not None and free.free_betas, free is not None and free.free_focal
+        task = together.Task(self.clip.all, self.clip.body, self.clip.soles, self.clip.betas, scales, iterations, prior=self.prior,
+                             decoder=self.decoder, space=_SPACES.get(self.plan.space, "coded"), free_betas=free_betas,
+                             free_focal=free_focal)
         for first, past in self.clip.segments:
-            for solved, share in self._segment(first, past, scales, iterations, progress, free_betas, free_focal):
-                found.append((solved, share))
-                for term, value in solved.terms.items():
-                    sums[term] = sums.get(term, 0.0) + value
-                told = {"windows": told["windows"] + 1, "converged": told["converged"] + solved.converged,
-                        "iterations": told["iterations"] + solved.iterations}
+            yield from self._segment(first, past, task, before, found)
+        for solved, _ in found:
+            for term, value in solved.terms.items():
+                sums[term] = sums.get(term, 0.0) + value
+            told = {"windows": told["windows"] + 1, "converged": told["converged"] + solved.converged,
+                    "iterations": told["iterations"] + solved.iterations}
         if free_betas or free_focal:
             self._share(found)
         self.report[name] = sums
@@ -210,8 +260,8 @@ class _Refiner:
         self.clip = self.clip.changed(K=K)
         self.report["focal_px"] = float(K[..., 0, 0].mean())
 
-    def _segment(self, first: int, past: int, scales: Scales, iterations: int, progress, free_betas, free_focal):
-        """Solve the windows of one stretch of rows; yield what each found and how many frames it has."""
+    def _segment(self, first: int, past: int, task: together.Task, before: int, found: list) -> together.Solving:
+        """Solve the windows of one stretch of rows; note what each found and how many frames it has."""
         overlap = self._overlap()
         start, done = first, first
         while done < past:
@@ -227,11 +277,9 @@ class _Refiner:
             now = _State(clip.turned[rows], clip.root[rows], None if clip.codes is None else clip.codes[rows])
             own = _State(origin.turned[rows], origin.root[rows], None if clip.codes is None else origin.codes[rows])
             begin = now.mixed(own, fade)
-            window = replace(clip.at(rows), turned=begin.turned, root=begin.root, codes=begin.codes,
-                             held=HELD if start > first else 0)
-            solved = Problem(window, self.clip.body, self.clip.soles, self.clip.betas, scales, prior=self.prior,
-                             decoder=self.decoder, space={"pose": "pose", "hybrid": "hybrid"}.get(self.plan.space, "coded"),
-                             extra=[e.at(rows) for e in self.extra]).solve(iterations, free_betas=free_betas, free_focal=free_focal)
+            held = torch.arange(HELD, device=clip.root.device) if start > first else None
+            window = replace(clip.at(rows), turned=begin.turned, root=begin.root, codes=begin.codes, held=held)
+            solved = yield replace(task, window=window, extra=tuple(e.at(rows) for e in self.extra))
             after = now.mixed(_State(solved.turned, solved.root, solved.codes), fade)
             turned, root = clip.turned.clone(), clip.root.clone()
             turned[rows], root[rows] = after.turned, after.root
@@ -240,8 +288,8 @@ class _Refiner:
                 codes = codes.clone()
                 codes[rows] = after.codes
             self.clip = self.clip.with_state(turned, root, codes)
-            progress(end)
-            yield solved, end - start
+            self.progress(before + end)
+            found.append((solved, end - start))
             start, done = end - overlap - HELD, end
 
     def _overlap(self) -> int:

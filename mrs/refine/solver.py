@@ -14,16 +14,16 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
-from scipy.optimize import minimize
 from threadpoolctl import threadpool_limits
 
 from mrs.body.torch_body import TorchBody
 from mrs.refine import terms
 from mrs.refine.flight import MASS_SHARES
+from mrs.refine.minimise import minimise
 from mrs.refine.spaces import Coded, Pose6d, local_rotations, to_sixd
 
-STOP = 1e-5
-"""Relative decrease of the objective, in one iteration, at which a window has converged."""
+TYPICAL_M_S2 = 20.0
+"""Acceleration by which the basis in time is built, whatever the terms' own scale: it says how far a step reaches, not what is wanted."""
 HAND_M = 0.04
 """Height of a hand joint over the ground that its palm touches."""
 
@@ -36,11 +36,11 @@ class Scales:
     reprojection_rho: float | None = 12.0
     pose_deg: float = 20.0
     pose_weight: float = 10.0
-    acceleration_m_s2: float = 20.0
-    jerk_m_s3: float = 350.0
+    acceleration_m_s2: float = 25.0
+    jerk_m_s3: float = 400.0
     seen_m_s2: float = 5.0
     seen_most: float = 5.0
-    spin_rad_s2: float = 35.0
+    spin_rad_s2: float = 45.0
     limit: float = 0.1
     betas: float = 0.5
     contact_m_s: float = 0.03
@@ -67,7 +67,8 @@ class Window:
     turned (T, 24, 3, 3) and root (T, 3) the start in the world, pull (T, 24) reliability of the start and `initial`
     (T, 24, 3, 3) what it pulls to; K, R and t the camera, (3, 3), (3, 3) and (3,) or one a frame; has_camera: whether there
     is one, or nothing was seen at all. contacts (T, 4), hands (T, 2) and flight (T,) are probabilities, ground () a height,
-    each or None; codes (T, D) where a decoder is used; held: how many leading frames are the end of the previous window and stay.
+    each or None; codes (T, D) where a decoder is used; held: rows that are the end of the previous window and stay.
+    Windows of several people lie one after another (:func:`mrs.refine.together.stacked`): person (T,) says whose each frame is.
     """
 
     times: torch.Tensor
@@ -92,8 +93,9 @@ class Window:
     codes: torch.Tensor | None = None
     root_initial: torch.Tensor | None = None
     root_pull: torch.Tensor | None = None
+    person: torch.Tensor | None = None
     has_camera: bool = True
-    held: int = 0
+    held: torch.Tensor | None = None
 
     def at(self, rows) -> Window:
         """The same for some rows."""
@@ -141,25 +143,46 @@ class Problem:
                  prior=None, decoder=None, space: str = "pose", extra=()):
         self.window, self.body, self.soles, self.scales = window, body, soles, scales
         self.prior, self.extra, self.betas0 = prior, extra, betas
-        self.between = (window.times[1:] - window.times[:-1]).clamp_min(1e-6).to(window.root)
-        self.inverse_dt2, self.middle_s = difference_weights(self.between)
+        self._couple()
         self.space = self._space(space, decoder)
         self.initial_local = local_rotations(window.initial, body.parents)
         self.mass_shares = torch.as_tensor(MASS_SHARES).to(window.root)
-        points = float(window.weights.sum(1).mean().clamp_min(1.0))
-        smooth = 24 / scales.acceleration_m_s2**2
+        points = self._of_person(window.weights.sum(1)).clamp_min(1.0)
+        smooth = 24 / TYPICAL_M_S2**2
         self.lively = self._lively()
-        self.turn_basis = self._basis(150.0, 12 * (0.3 / scales.acceleration_m_s2) ** 2)
+        self.turn_basis = self._basis(150.0, 12 * (0.3 / TYPICAL_M_S2) ** 2)
         if window.has_camera:
             camera = window.seen(window.root)
             self.distance0 = camera[:, 2].clamp_min(0.2)
-            self.depth = self.distance0.mean()
+            self.depth = self._of_person(self.distance0)[..., None]
             self.ray0 = _to_ray(camera, self.depth)
             across = points / (1.7 * scales.reprojection) ** 2
             self.across_basis = self._basis(across, smooth)
-            self.depth_basis = self._basis(across * float(0.4 / self.depth) ** 2, smooth)
+            self.depth_basis = self._basis(across * (0.4 / self.depth[..., 0]) ** 2, smooth)
         else:
             self.across_basis = self.depth_basis = self._basis(1 / scales.root_m**2, smooth)
+
+    def _couple(self) -> None:
+        """Set what couples neighbouring frames: times between them, and the steps of differences, none from person to person."""
+        w = self.window
+        between = (w.times[1:] - w.times[:-1]).clamp_min(1e-6)
+        self.step1 = self.step2 = self.step3 = w.step
+        if w.person is not None:
+            whose = w.person
+            between = torch.where(whose[1:] == whose[:-1], between, torch.ones_like(between))
+            self.step1, self.step2, self.step3 = (_masked(w.step, whose, reach) for reach in (1, 2, 3))
+        self.between = between.to(w.root)
+        self.inverse_dt2, self.middle_s = difference_weights(self.between)
+        if w.person is not None:
+            self.inverse_dt2 = self.inverse_dt2 * (w.person[2:] == w.person[:-2])[:, None]
+
+    def _of_person(self, values: torch.Tensor) -> torch.Tensor:
+        """Mean of values (T,) over the frames of the same person: a number, or one a frame where there are several people."""
+        if self.window.person is None:
+            return values.mean()
+        whose = self.window.person
+        total = values.new_zeros(int(whose.max()) + 1).index_add_(0, whose, values)
+        return (total / torch.bincount(whose))[whose]
 
     def _space(self, space: str, decoder):
         w = self.window
@@ -170,7 +193,7 @@ class Problem:
         to_world = w.R.transpose(-1, -2).expand(len(w.times), 3, 3)[:, None] if whole else None
         return Coded(decoder, self.body, w.codes, root, to_world, free=space == "hybrid")
 
-    def _basis(self, data: float, smooth: float) -> torch.Tensor:
+    def _basis(self, data, smooth: float) -> torch.Tensor:
         """S (T, T) with S S^T the inverse of the typical curvature along time.
 
         In double precision: at 240 frames a second the two parts differ by more digits than a float has.
@@ -183,9 +206,8 @@ class Problem:
             for column in range(3):
                 d2[rows, rows + column] = self.inverse_dt2[:, column].double()
             curvature = curvature + smooth * d2.T @ (step[1:-1, None] * d2)
-        if self.window.held:
-            held = torch.arange(self.window.held)
-            curvature[held, held] += self.scales.hold
+        if self.window.held is not None:
+            curvature[self.window.held, self.window.held] += self.scales.hold
         factor = torch.linalg.cholesky(curvature)
         eye = torch.eye(len(step), dtype=step.dtype, device=step.device)
         basis = torch.linalg.solve_triangular(factor, eye, upper=False).T.to(like)
@@ -208,8 +230,15 @@ class Problem:
 
     def terms(self, u_turn, u_root, betas, turned0, root0, log_focal=None) -> dict[str, torch.Tensor]:
         """Every term by name; their sum is the objective. Terms that are off, or of which nothing is known, are left out."""
-        w, s = self.window, self.scales
         turned, root = self.state(u_turn, u_root)
+        return self.costs(turned, root, betas, turned0, root0, log_focal)
+
+    def costs(self, turned, root, betas, turned0, root0, log_focal=None) -> dict[str, torch.Tensor]:
+        """Every term by name at rotations (T, 24, 3, 3), a root (T, 3) and betas (10,), or (P, 10) of several people."""
+        w, s = self.window, self.scales
+        shape = terms.shape_prior(betas, self.betas0, scale=s.betas)
+        if w.person is not None:
+            betas = betas[w.person]
         carriers = turned.index_select(1, self.body.parents)
         joints = self.body.joints(root, turned, betas, carriers)
         out = {}
@@ -217,7 +246,7 @@ class Problem:
             out["reprojection"] = self._reprojection(joints, turned, betas, log_focal)
         out |= {
             "pose": s.pose_weight * self._pose_pull(turned, carriers),
-            "shape": terms.shape_prior(betas, self.betas0, scale=s.betas),
+            "shape": shape,
         }
         if log_focal is not None:
             out["focal"] = terms.log_focal_prior(log_focal, scale=s.log_focal)
@@ -228,8 +257,8 @@ class Problem:
         for term in self.extra:
             out[term.name] = term(joints=joints, turned=turned, betas=betas, window=w)
         out = {name: value for name, value in out.items() if name not in s.off}
-        if w.held:
-            gap = ((root - root0)[: w.held] ** 2).sum() + ((turned - turned0)[: w.held] ** 2).sum()
+        if w.held is not None:
+            gap = ((root - root0)[w.held] ** 2).sum() + ((turned - turned0)[w.held] ** 2).sum()
             out["held"] = s.hold * gap
         return out
 
@@ -267,14 +296,14 @@ class Problem:
         if len(w.times) > 2:
             accelerations = terms.second_difference(joints, self.inverse_dt2)
             felt = accelerations * self._per_distance(root) if w.has_camera else accelerations
-            out["acceleration"] = terms.acceleration(felt, w.step, scale_m_s2=s.acceleration_m_s2 * self.lively[1:-1])
-            out["spin"] = terms.spin(turned, self.inverse_dt2, w.step, scale_rad_s2=s.spin_rad_s2 * self.lively[1:-1])
+            out["acceleration"] = terms.acceleration(felt, self.step2, scale_m_s2=s.acceleration_m_s2 * self.lively[1:-1])
+            out["spin"] = terms.spin(turned, self.inverse_dt2, self.step2, scale_rad_s2=s.spin_rad_s2 * self.lively[1:-1])
             if w.flight is not None:
                 fall = torch.einsum("j,tjc->tc", self.mass_shares, accelerations)
-                out["ballistic"] = s.ballistic_weight * terms.ballistic(fall, w.flight, w.up, w.step,
+                out["ballistic"] = s.ballistic_weight * terms.ballistic(fall, w.flight, w.up, self.step2,
                                                                         scale_m_s2=s.ballistic_m_s2)
         if len(w.times) > 3:
-            out["jerk"] = terms.jerk(felt, self.middle_s, w.step, scale_m_s3=s.jerk_m_s3 * self.lively[1:-2])
+            out["jerk"] = terms.jerk(felt, self.middle_s, self.step3, scale_m_s3=s.jerk_m_s3 * self.lively[1:-2])
         return out
 
     def _per_distance(self, root) -> torch.Tensor:
@@ -289,57 +318,48 @@ class Problem:
         if w.contacts is None:
             return {}
         soles = self.soles.keypoints(joints, turned, betas)
-        out = {"contact": s.contact_weight * terms.contact_velocity(soles, w.contacts, self.between, w.step,
+        out = {"contact": s.contact_weight * terms.contact_velocity(soles, w.contacts, self.between, self.step1,
                                                                     scale_m_s=s.contact_m_s)}
         if w.ground is not None:
             out["ground"] = s.ground_weight * terms.contact_height(soles, w.contacts, w.ground, w.step,
                                                                    scale_m=s.ground_m, rho=s.ground_rho)
-            out["penetration"] = terms.penetration(soles, w.ground, w.step, scale_m=s.penetration_m)
+            out["penetration"] = terms.penetration(soles, w.ground, w.step, scale_m=s.penetration_m, joints=joints)
             if w.hands is not None:
-                out["hands"] = s.hands_weight * terms.hand_contact(
-                    joints[:, 22:], w.hands, self.between, w.ground + HAND_M, w.step, scale_m_s=2 * s.contact_m_s,
-                    scale_m=2 * s.ground_m, rho=s.ground_rho)
+                hands = joints[:, 22:]
+                still = terms.contact_velocity(hands, w.hands, self.between, self.step1, scale_m_s=2 * s.contact_m_s)
+                out["hands"] = s.hands_weight * (still + terms.contact_height(
+                    hands, w.hands, w.ground + HAND_M, w.step, scale_m=2 * s.ground_m, rho=s.ground_rho))
         return out
 
     def solve(self, iterations: int, *, free_betas: bool = False, free_focal: bool = False) -> Solved:
-        """Minimise; say where and how it ended.
-
-        SciPy's L-BFGS-B drives: torch.optim.LBFGS costs seconds of imports before its first step.
-        """
+        """Minimise; say where and how it ended."""
         window, frames = self.window, len(self.window.times)
         shapes = [(frames, self.space.size), tuple(window.root.shape)]
         shapes += [tuple(self.betas0.shape)] * free_betas + [(1,)] * free_focal
         sizes = [int(np.prod(shape)) for shape in shapes]
 
         def unpack(flat):
-            parts = torch.as_tensor(flat).to(window.root).split(sizes)
-            return [p.reshape(shape).clone().requires_grad_() for p, shape in zip(parts, shapes, strict=True)]
+            return [p.reshape(shape) for p, shape in zip(flat.split(sizes), shapes, strict=True)]
 
         def whole(free):
             betas = free[2] if free_betas else self.betas0
             return *free[:2], betas, window.turned, window.root, free[-1] if free_focal else None
 
         def cost(flat):
-            free = unpack(flat)
-            total = sum(self.terms(*whole(free)).values())
-            gradients = torch.autograd.grad(total, free, allow_unused=True)
-            gradients = [torch.zeros_like(f) if g is None else g for f, g in zip(free, gradients, strict=True)]
-            return float(total.detach()), torch.cat([g.flatten() for g in gradients]).double().cpu().numpy()
+            return sum(self.terms(*whole(unpack(flat))).values())
 
-        start = np.zeros(sum(sizes))
+        start = window.root.new_zeros(sum(sizes))
         if free_betas:
-            start[sum(sizes[:2]) : sum(sizes[:3])] = self.betas0.double().cpu().numpy()
-        found = minimize(cost, start, jac=True, method="L-BFGS-B",
-                         options={"maxiter": iterations, "maxcor": 10, "ftol": STOP, "gtol": 1e-6})
+            start[sum(sizes[:2]) : sum(sizes[:3])] = self.betas0.flatten()
+        found, count, converged = minimise(cost, start, iterations)
         with torch.no_grad():
-            free = unpack(found.x)
+            free = unpack(found)
             u_turn, u_root, betas, *_, log_focal = whole(free)
             turned, root = self.state(u_turn, u_root)
-            last = self.terms(*whole(free))
+            last = self.costs(turned, root, *whole(free)[2:])
             codes = self.space.code(self.turn_basis @ u_turn)
         log_focal = window.root.new_zeros(1) if log_focal is None else log_focal.detach()
-        return Solved(turned, root, codes, betas.detach(), log_focal, {name: float(v) for name, v in last.items()},
-                      int(found.nit), bool(found.status == 0))
+        return Solved(turned, root, codes, betas.detach(), log_focal, {name: float(v) for name, v in last.items()}, count, converged)
 
 
 @contextmanager
@@ -358,6 +378,13 @@ def one_quick_thread():
     finally:
         torch.set_num_threads(threads)
         torch.set_flush_denormal(False)
+
+
+def _masked(step: torch.Tensor, whose: torch.Tensor, reach: int) -> torch.Tensor:
+    """Steps (T,) with 0 at the second frame of every run of reach + 1 frames that goes from person to person."""
+    out = step.clone()
+    out[1 : len(step) - reach + 1] *= whose[reach:] == whose[:-reach]
+    return out
 
 
 def difference_weights(between: torch.Tensor):

@@ -85,7 +85,7 @@ def _errors_2d(body, keypoints, keypoints_px, weights, heights_px, turned, betas
     """2D errors in heights of bodies placed as well as they can be: root of the weighted mean of capped squares (T,), and weighted median (T,)."""
     share, moments = body.landmark_moments(keypoints.names, betas)
     joints = body.place(np.zeros((len(turned), 3)), turned, betas)
-    marks = np.einsum("kj,tjc->tkc", share, joints) + np.einsum("tjab,kjb->tka", turned, moments)
+    marks = share @ joints + _carried(turned, moments)
     root, _ = resect(marks, keypoints_px[..., :2], weights, K, rounds=4, robust_px=0.1 * heights_px)
     placed = marks + root[:, None]
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -98,6 +98,12 @@ def _errors_2d(body, keypoints, keypoints_px, weights, heights_px, turned, betas
     middle = (below >= 0.5 * total[:, None]).argmax(1)[:, None]
     median = np.take_along_axis(np.take_along_axis(square, order, 1), middle, 1)[:, 0]
     return np.sqrt((weights * square).sum(1) / np.maximum(total, 1e-9)), np.sqrt(median)
+
+
+def _carried(turned: np.ndarray, moments: np.ndarray) -> np.ndarray:
+    """sum_j G_tj m_kj (T, K, 3), as one matrix product: einsum would loop."""
+    flat = np.swapaxes(turned, 1, 2).reshape(len(turned), 3, -1)
+    return np.swapaxes(flat @ moments.reshape(len(moments), -1).T, 1, 2)
 
 
 def _limits(turned: np.ndarray) -> np.ndarray:

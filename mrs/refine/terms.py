@@ -12,6 +12,7 @@ from typing import Protocol
 import torch
 
 from mrs.refine.flight import GRAVITY_M_S2
+from mrs.skeletons import SMPL_24
 
 KNEE = 1.5
 TERMS = ("reprojection", "pose", "limits", "shape", "focal", "prior", "acceleration", "spin", "jerk", "contact", "ground",
@@ -189,6 +190,18 @@ def contact_height(soles, contacts, ground_m, step, *, scale_m: float, rho: floa
     return (step[:, None] * contacts * geman_mcclure(square, rho)).sum()
 
 
-def penetration(soles, ground_m, step, *, scale_m: float):
-    """sum_tf step_t max(0, ground - y_tf)^2 / scale^2."""
-    return (step[:, None] * torch.nn.functional.relu((ground_m - soles[..., 1]) / scale_m) ** 2).sum()
+FLESH_M = {"pelvis": 0.09, "left_knee": 0.05, "right_knee": 0.05, "head": 0.09, "left_shoulder": 0.06, "right_shoulder": 0.06,
+           "left_elbow": 0.035, "right_elbow": 0.035, "left_wrist": 0.025, "right_wrist": 0.025, "spine2": 0.09}
+"""How thick the body is about joints that people lie, kneel and roll on."""
+_FLESH = torch.tensor(list(FLESH_M.values()))
+_FLESHY = [SMPL_24.index(name) for name in FLESH_M]
+
+
+def penetration(soles, ground_m, step, *, scale_m: float, joints=None):
+    """sum_tp step_t max(0, ground + r_p - y_tp)^2 / scale^2: soles (T, 4, 3), and joints (T, 24, 3) with the flesh r_p around them."""
+    below = torch.nn.functional.relu((ground_m - soles[..., 1]) / scale_m)
+    out = (step[:, None] * below**2).sum()
+    if joints is None:
+        return out
+    lowest = ground_m + _FLESH.to(joints)
+    return out + (step[:, None] * torch.nn.functional.relu((lowest - joints[:, _FLESHY, 1]) / scale_m) ** 2).sum()

@@ -7,7 +7,7 @@ import numpy as np
 from mrs.body import Body
 
 MIRROR_M = 0.02
-FEW = 0.34
+FEW, MANY = 0.34, 10
 
 
 def filled(body: Body, colours: np.ndarray, known: np.ndarray) -> np.ndarray:
@@ -62,6 +62,7 @@ def unseen_notes(body: Body, known: np.ndarray) -> list[str]:
     region = vertex_regions(body)
     share = {name.replace("_", " "): known[region == number].mean() for number, name in enumerate(REGIONS, 1)}
     poor = [name for name, value in share.items() if value < FEW]
-    told = (f"The clip shows little of {', '.join(poor)}: {100 * (1 - known.mean()):.0f} % of the body's colours are filled in from the "
+    named = ", ".join(poor) if len(poor) <= MANY else "most parts of the body"
+    told = (f"The clip shows little of {named}: {100 * (1 - known.mean()):.0f} % of the body's colours are filled in from the "
             "other side or from beside.")
     return [told] if poor else []

@@ -90,6 +90,8 @@ class Film:
         if own_shape and motion.body == appearance.body and appearance.camera is not None:
             motion = views.worn(motion, appearance.betas)
         if view == "clip":
+            if views.by_another_camera(motion, appearance):
+                motion = replace(motion, camera=None)
             motion = views.placed(motion, appearance)
         self.motion, self.appearance, self.size_px = motion, appearance, size_px
         self.camera: Camera = views.camera_of(view, motion, appearance, size_px)
@@ -133,8 +135,8 @@ def person_renderers(registry: Registry) -> list[str]:
     return [name for name in registry.names("renderer") if stages.draws_person(registry.get("renderer", name).cls)]
 
 
-def run_of(path: Path, registry: Registry, shown, person: str) -> Path:
-    """Return the run folder that a RUN, VIDEO or IMAGE means; a video without a finished run is run first, beside nothing else."""
+def run_of(path: Path, registry: Registry, shown) -> Path:
+    """Return the run folder that a RUN, VIDEO or IMAGE means; a video without a finished run in NAME_mrs is run first."""
     if path.is_dir():
         return path
     if not path.is_file():

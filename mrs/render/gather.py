@@ -16,7 +16,7 @@ from mrs.render.raster import find_faces
 from mrs.render.scene import ground_levels, vertex_normals
 from mrs.tracks import MASK_SIDE
 
-VERSION = 1
+VERSION = 2
 SCALE = 0.5
 FRAMES = 90
 DEPTH_TOLERANCE_M = 0.05
@@ -26,7 +26,7 @@ OUTSIDE_MASK = 0.02
 LIKE_BACKGROUND = 0.03
 LIGHT_DOUBT, LIGHT_MOST = 0.01, 0.6
 DISTINCT = 36.0
-ENOUGH = 0.3
+ENOUGH, OF_FRAMES = 0.3, 12
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def gather(clip: Clip, frames: int = FRAMES, shown=lambda done, total: None) -> 
     samples, masked = sample(clip, rows, behind, free, shown)
     body = load_body(clip.motion.body)
     weight = samples.weights.sum(0)
-    known = weight >= ENOUGH
+    known = weight >= ENOUGH * min(len(samples.weights) / OF_FRAMES, 1.0)
     if not known.any():
         raise InputError(f"Expected pictures of person {clip.person}, but none of {len(rows)} frames shows their body: it is outside the "
                          "picture or behind others. Choose another --person, or another clip.")

@@ -111,22 +111,28 @@ class Painter:
             return None
         height, width = found.ids.shape
         at = np.flatnonzero(found.ids.ravel() >= 0)
-        rgba = np.zeros((height * width, 4), np.uint8)
+        rgba = np.zeros(height * width, np.uint32)
         rgba[at] = self._shaded(found, at, width, colours)
-        small = cv2.resize(rgba.reshape(height, width, 4), (width // SUPERSAMPLE, height // SUPERSAMPLE), interpolation=cv2.INTER_AREA)
+        small = cv2.resize(rgba.view(np.uint8).reshape(height, width, 4), (width // SUPERSAMPLE, height // SUPERSAMPLE),
+                           interpolation=cv2.INTER_AREA)
         return Layer(small, found.x0, found.y0)
 
     def _shaded(self, found: Faces, at: np.ndarray, width: int, colours: np.ndarray) -> np.ndarray:
-        """Colours (N, 4) uint8 at some pixels of the cut: linear over each triangle of the picture."""
+        """Colours at some pixels of the cut, linear over each triangle of the picture: bytes r, g, b, 255 as (N,) uint32."""
         corners = (found.pixels - [found.x0, found.y0]) * SUPERSAMPLE - 0.5
-        planes = _planes(corners[self.faces], colours[self.faces]).astype(np.float32)
-        picked = planes.reshape(-1, 9).take(found.ids.ravel()[at], 0)
-        y, x = np.divmod(at.astype(np.int32), np.int32(width))
-        values = picked[:, :3] * x.astype(np.float32)[:, None]
-        values += picked[:, 3:6] * y.astype(np.float32)[:, None]
-        values += picked[:, 6:]
-        np.clip(values, 0, 255, out=values)
-        return np.insert(values.astype(np.uint8), 3, 255, 1)
+        planes = _planes(corners[self.faces], colours[self.faces])
+        planes = np.ascontiguousarray(planes.reshape(-1, 9).T, np.float32)
+        ids = found.ids.ravel()[at]
+        y, x = (value.astype(np.float32) for value in np.divmod(at.astype(np.int32), np.int32(width)))
+        out = np.full((len(at), 4), 255, np.uint8)
+        for channel in range(3):
+            value, down = planes[channel].take(ids), planes[3 + channel].take(ids)
+            value *= x
+            down *= y
+            value += down
+            value += planes[6 + channel].take(ids)
+            out[:, channel] = np.clip(value, 0, 255, out=value)
+        return out.view(np.uint32)[:, 0]
 
 
 def _planes(corners: np.ndarray, colours: np.ndarray) -> np.ndarray:

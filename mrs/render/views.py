@@ -100,6 +100,21 @@ def _smooth(path: np.ndarray, times_s: np.ndarray) -> np.ndarray:
     return gaussian_filter1d(path, SMOOTH_S * rate, axis=0, mode="nearest")
 
 
+def by_another_camera(motion: Motion, appearance: Appearance) -> bool:
+    """Tell whether a motion was filmed by another camera than the appearance's clip, so that the two worlds have nothing to do with another."""
+    if motion.camera is None or appearance.camera is None:
+        return False
+    clip = appearance.clip
+    if clip is None or clip.motion.camera is None:
+        own, when = appearance.camera, motion.times_s[:1]
+    else:
+        when = np.array([max(motion.times_s[0], clip.motion.times_s[0])])
+        own = clip.motion.camera.resampled(clip.motion.times_s, when)
+    seen = scaled_to(motion.camera.resampled(motion.times_s, when), own.size_px)
+    pairs = [(getattr(seen.per_frame(1), name)[0], getattr(own.per_frame(1), name)[0]) for name in ("K", "R", "t")]
+    return not all(np.allclose(a, b, rtol=1e-3, atol=1e-3) for a, b in pairs)
+
+
 def placed(motion: Motion, appearance: Appearance) -> Motion:
     """Let a motion that no camera saw start where the clip's person did, on their ground and facing as they did.
 

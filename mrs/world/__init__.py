@@ -45,6 +45,11 @@ def settle(motions: list[Motion]) -> list[Motion]:
     return [_rigid(m, turn, -turn @ origin) for m in motions]
 
 
+def turned(motion: Motion, turn: np.ndarray) -> Motion:
+    """The same motion in a world turned by a matrix (3, 3), its camera along with it."""
+    return _rigid(motion, turn, np.zeros(3))
+
+
 def heading_rad(motion: Motion, row: int = 0) -> float:
     """Angle about Y from +Z to where the body faces: across the hips and the shoulders, so that tilt does not matter."""
     joints = motion.joints_m[row]

@@ -44,5 +44,5 @@ def _solve(points: np.ndarray, ray: np.ndarray, weights: np.ndarray) -> np.ndarr
     right = np.concatenate([ray[..., 0] * points[..., 2] - points[..., 0],
                             ray[..., 1] * points[..., 2] - points[..., 1]], 1)
     doubled = np.concatenate([weights, weights], 1)[..., None]
-    normal = np.einsum("tni,tnj->tij", rows * doubled, rows) + 1e-9 * np.eye(3)
-    return np.linalg.solve(normal, np.einsum("tni,tn->ti", rows * doubled, right)[..., None])[..., 0]
+    weighted = np.swapaxes(rows * doubled, -1, -2)
+    return np.linalg.solve(weighted @ rows + 1e-9 * np.eye(3), weighted @ right[..., None])[..., 0]

@@ -18,7 +18,7 @@ class Sfv:
                                 choices=("pose", "latent", "prior", "hybrid"))
         iterations: int = mrs.option(60, "Iterations of the first pass, without contacts.", min=1, max=1000)
         contact_iterations: int = mrs.option(30, "Iterations of the second pass, with contacts.", min=1, max=1000)
-        acceleration_m_s2: float = mrs.option(20.0, "Accelerations beyond this, and beyond what the picture shows, are smoothed.", min=0.1)
+        acceleration_m_s2: float = mrs.option(25.0, "Accelerations beyond this, and beyond what the picture shows, are smoothed.", min=0.1)
         pose_weight: float = mrs.option(10.0, "How strongly the lifted pose pulls.", min=0)
         prior_weight: float = mrs.option(0.3, "How strongly the pose prior pulls.", min=0)
         contact_weight: float = mrs.option(1.0, "How strongly feet in contact stand still.", min=0)
@@ -37,23 +37,50 @@ class Sfv:
         atlas_mesh: str | None = mrs.option(None, "Mesh (npz with v_template, or OBJ) that an atlas UV_Processed.mat charts.")
         dense_weight: float = mrs.option(30.0, "How many keypoints a frame's surface points are worth.", min=0)
         silhouette_weight: float = mrs.option(5.0, "How many keypoints a frame's outline is worth.", min=0)
-        window_frames: int = mrs.option(300, "Frames optimised together.", min=60)
+        window_frames: int | None = mrs.option(None, "Frames optimised together (default: 300, on a GPU 10,000).", min=60)
+        together: str = mrs.option("auto", "Several people in one batch: yes, no, or where there is a GPU, which it keeps busy (auto).",
+                                   choices=("auto", "yes", "no"))
 
     def smooth(self, video, track, motion):
         """Return the refined Motion in the world frame. Without a track only the terms that need no evidence act."""
-        from mrs import evidence
-        from mrs.refine.sfv import Plan, refine
+        done = {}
+        self._refined([(video, track, motion)], done.__setitem__)
+        return done[0]
 
-        o, found = self.options, evidence.usable(track, motion)
-        plan = Plan(iterations=o.iterations, contact_iterations=o.contact_iterations, window_frames=o.window_frames,
-                    foot_lock=o.foot_lock, space=o.space, mend_starts=o.mend_starts, gravity_scale=o.gravity_scale,
-                    free_betas=o.free_betas, free_focal=o.free_focal, height_m=o.height_m)
-        extra, seen = self._dense(video, found.track)
-        refined, report = refine(found.track, found.motion, self._scales(), plan, device=self.device, progress=self.progress,
-                                 prior=self._prior(), decoder=self._decoder(found.motion), codes=found.motion.code, extra=extra)
-        told = [*found.told, *seen.pop("warnings", ())]
-        told = {"warnings": told} if told else {}
-        return replace(refined, times_s=motion.times_s).with_history(stage="refine", **report, **seen, **told)
+    def smooth_together(self, people, finished):
+        """Refine the people of one scene, (video, track, motion) each, into one world; call finished(number, Motion) for each.
+
+        Where nobody told the camera's tilt, `find_level` is set, and `known_level` is the history entry of somebody
+        refined before, whose world this is to be.
+        """
+        self._refined(people, finished)
+
+    def _refined(self, people, finished):
+        from mrs import evidence
+        from mrs.refine.sfv import Person, Plan, refine_together
+        from mrs.world.level import Level
+
+        o = self.options
+        plan = Plan(iterations=o.iterations, contact_iterations=o.contact_iterations, foot_lock=o.foot_lock, space=o.space,
+                    window_frames=o.window_frames or (300 if self.device == "cpu" else 10_000), mend_starts=o.mend_starts,
+                    gravity_scale=o.gravity_scale, free_betas=o.free_betas, free_focal=o.free_focal, height_m=o.height_m,
+                    find_level=getattr(self, "find_level", False))
+        them, told = [], []
+        for video, track, motion in people:
+            found = evidence.usable(track, motion)
+            extra, seen = self._dense(video, found.track)
+            lines = [*found.told, *seen.pop("warnings", ())]
+            told.append(seen | ({"warnings": lines} if lines else {}))
+            them.append(Person(found.track, found.motion, self._decoder(found.motion), found.motion.code, tuple(extra)))
+        stack = o.together == "yes" or (o.together == "auto" and self.device != "cpu")
+        known = getattr(self, "known_level", None)
+
+        def told_of(number, result):
+            (refined, report), motion = result, people[number][2]
+            finished(number, replace(refined, times_s=motion.times_s).with_history(stage="refine", **report, **told[number]))
+
+        refine_together(them, self._scales(), plan, device=self.device, prior=self._prior(), progress=self.progress, stack=stack,
+                        finished=told_of, known_level=known and Level(known["down_deg"], known["roll_deg"], tuple(known["error_deg"])))
 
     def made_from(self) -> dict[str, str]:
         """Hash the files of DensePose and the atlas, where there are some. Raises MrsError where they can't be used."""

@@ -24,7 +24,7 @@ def double(values):
     return torch.as_tensor(np.asarray(values, float))
 
 
-def window(times_s, *, noise=0.0, contacts=True, held=0):
+def window(times_s, *, noise=0.0, contacts=True, held=None):
     """A walker's exact state as a window in double precision, its keypoints with noise; and the truth."""
     track, truth = filmed(walker(times_s, speed_m_s=0.6)[0], noise=noise)
     rows = BLAZEPOSE_33.indices(*NAMES)
@@ -130,7 +130,7 @@ def test_solving_finds_the_place():
 
 def test_held_frames_are_held_back():
     """Evidence shifted by 5 px moves the held frames less than half as far as the free ones, and without a jump."""
-    at, _ = window(np.arange(20) / 30, contacts=False, held=6)
+    at, _ = window(np.arange(20) / 30, contacts=False, held=torch.arange(6))
     found = problem(replace(at, observed=at.observed + 5)).solve(30)
     away = (found.root - at.root).norm(dim=-1)
     assert away[:6].max() < 0.5 * away[10:].min() and found.terms["held"] > 0

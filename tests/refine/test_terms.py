@@ -160,6 +160,15 @@ class TestValues:
         found.backward()
         assert float(found.detach()) == pytest.approx(4 * 25, rel=0.01) and float(soles.grad.abs().max()) < 0.1
 
+    def test_flesh_lies_on_the_ground_and_not_in_it(self):
+        """A pelvis at ground height is as deep as its flesh is thick; joints above their flesh cost nothing."""
+        joints = np.full((1, 24, 3), 1.0)
+        soles = np.full((1, 4, 3), 0.5)
+        assert float(terms.penetration(double(soles), double(0.0), double([1.0]), scale_m=0.03, joints=double(joints))) == 0
+        joints[0, 0, 1] = 0.0
+        value = terms.penetration(double(soles), double(0.0), double([0.5]), scale_m=0.03, joints=double(joints))
+        assert float(value) == pytest.approx(0.5 * (terms.FLESH_M["pelvis"] / 0.03) ** 2)
+
     def test_penetration(self):
         """2 cm below the ground at scale 1 cm: 4; above it: 0."""
         soles = np.ones((1, 4, 3))

@@ -74,7 +74,7 @@ def test_unseen_vertices_take_the_other_side_then_their_neighbours():
 
 def test_a_person_seen_to_the_waist_is_filled_in_and_said(tmp_path):
     """The camera looks too high for legs: notes name them, and the colours are the trousers' nearest neighbours'."""
-    high = dressed.film(dressed.turning(1.0, 6.0), tmp_path, (200, 150), away_m=2.0, up_m=2.0)
+    high = dressed.film(dressed.turning(1.0, 9.0), tmp_path, (320, 240), away_m=2.4, up_m=1.9)
     looks = gather(high.clip)
     assert "left foot" in looks.notes[-1] and "left shin" in looks.notes[-1] and "head" not in looks.notes[-1]
 

@@ -163,3 +163,14 @@ def test_plain_ground_ends_at_the_horizon():
     assert (rgb[10] == backdrop.SKY_RGB).all() and rgb[170].mean() < rgb[10].mean() - 15
     up = Camera(level.K, rotations.axis_angle_to_matrix(np.array([-1.2, 0, 0])) @ level.R, level.t, SIZE)
     assert (backdrop.studio(up, SIZE) == backdrop.SKY_RGB).all()
+
+
+def test_a_motion_of_another_clip_is_put_before_the_clip_of_the_looks():
+    """Filmed by another camera it loses that camera and starts at the person's place; filmed by the same one it stays."""
+    from mrs.render.film import Film
+
+    looks, motion = clip_looks((0.2, 0.0, 0.0, 0.0)), stander()
+    for other, stays in ((looks.camera, True), (scaled_to(looks.camera, (640, 360)), True), (replace(looks.camera, t=np.array([0, 1.0, 9])), False)):
+        film = Film(replace(motion, camera=other), looks, "clip", SIZE)
+        np.testing.assert_allclose(film.camera.t, looks.camera.t)
+        assert film.motion.root_pos_m[0, 0] == pytest.approx(0.0 if stays else 0.2)
