@@ -50,6 +50,10 @@ EMBEDDED = {
     "models/bds.npz": Asset(
         "behaviour transfer: encoder, planner, follower, flow", "Apache-2.0", "mrs train bds on CMU and DeepMimic clips, see the card",
         "d61a552e186502f7a2ff607766188411e9314c6705a4716c5dddfb54447d4146"),
+    "models/shape_pose.safetensors": Asset(
+        "draws a person from a stick figure and their looks, 128 px", "Apache-2.0",
+        "mrs.appearance.train on people rendered from the embedded body, see the card",
+        "d3c57a20e5ce48244f7d5f8a09de6216943b8b0b27a6bbc9cc5dd0904868b77e"),
 }
 _REINSTALL = "Type: pip install --force-reinstall --no-deps mrs"
 
