@@ -60,6 +60,8 @@ class ShapePoseRenderer:
         if self.options.personalise_s:
             weights = stored.personalised(clip, weights, seen, self.options.personalise_s, lr=self.options.lr, device=self.device,
                                           seed=self.seed, key=self.made_from())
+        elif not self.options.weights:
+            self.notes.append("The network knows this person from a few pictures only, and draws them softly. Type: --personalise 120s")
         return seen, weights
 
 
