@@ -13,52 +13,83 @@ import click
 
 @click.command("export")
 @click.argument("run", type=click.Path(path_type=Path))
-@click.option("--to", "name", required=True, metavar="FORMAT", help="A motion exporter (bvh, ...) or an exporter of 2D tracks "
-              "(openpose, coco, alphapose, mot, ...); mrs plugins lists them.")
+@click.option("--to", "names", required=True, metavar="FORMAT[,FORMAT]", help="Motion exporters (bvh, deepmimic, gltf, ...) or one "
+              "exporter of 2D tracks (openpose, coco, alphapose, mot, ...); mrs plugins lists them.")
 @click.option("-o", "--out", type=click.Path(path_type=Path), help="File to write, or folder. [default: beside what is exported]")
 @click.option("--person", default="all", show_default=True, help="Whom: largest, longest, center, all, or ids such as 1,3.")
-@click.option("--set", "sets", multiple=True, metavar="OPTION=VALUE", help="Option of the exporter (repeatable).")
-@click.option("--overwrite", is_flag=True, help="Replace what is there.")
+@click.option("--fps", type=float, help="Resample motions to this rate: exact times, rotations by slerp.")
+@click.option("--loop", type=click.Choice(("wrap", "clamp")), help="wrap: cut to a cycle, close it and check the seam; clamp: play once.")
+@click.option("--ground", is_flag=True, help="Raise frames in which the body would be below the floor.")
+@click.option("--heading", type=click.Choice(("zero",)), help="zero: begin at x = z = 0, facing +Z (simulators' +X).")
+@click.option("--trim", type=click.Choice(("auto",)), help="auto: cut frames without evidence off both ends.")
+@click.option("--set", "sets", multiple=True, metavar="[FORMAT.]OPTION=VALUE", help="Option of the exporters (repeatable).")
+@click.option("--overwrite", "--force", "overwrite", is_flag=True, help="Replace what is there.")
 @click.option("--plugin", "extra", multiple=True, metavar="FILE_OR_MODULE", help="Load this plugin too (repeatable).")
-def command(run: Path, name: str, out: Path | None, person: str, sets: tuple[str, ...], overwrite: bool,
-            extra: tuple[str, ...]):
+def command(run: Path, names: str, out: Path | None, person: str, sets: tuple[str, ...], overwrite: bool, extra: tuple[str, ...],
+            **preparation):
     """Write motions or 2D tracks in the files of other programs.
 
     RUN is a run folder, a tracks.npz or a motion file.
 
-    Motions become one file a person; 2D tracks become one file, or one folder, for all of them. Prints what was written.
+    Motions become one file a person and format; 2D tracks become one file, or one folder, for all of them. Prints what was written.
     """
-    from mrs import options, plugins
+    from mrs import plugins
     from mrs.errors import UsageError
 
     registry = plugins.load(extra)
-    stage = next((s for s in ("exporter", "track_exporter") if (s, name) in registry.entries), None)
-    if stage is None:
-        known = [*registry.names("exporter"), *registry.names("track_exporter")]
-        raise UsageError(options.unknown(f"exporter '{name}'", name, known))
-    exporter = registry.make(stage, name, _values(sets, stage, name))
-    written = (_motions if stage == "exporter" else _tracks)(run, exporter, out, person, overwrite, registry)
+    stage, wanted = _stage_of(names, registry)
+    exporters = [registry.make(stage, name, values) for name, values in _values(sets, stage, wanted, registry).items()]
+    if stage == "track_exporter":
+        asked = [f"--{name}" for name, value in preparation.items() if value]
+        if asked:
+            raise UsageError(f"Expected {', '.join(asked)} only with exporters of motions, but '{wanted[0]}' writes 2D tracks.")
+        written = _tracks(run, exporters[0], out, person, overwrite)
+    else:
+        written = _motions(run, exporters, out, person, overwrite, registry, preparation)
     for path, notes in written:
         for note in notes if isinstance(notes, tuple | list) else ():
             click.echo(f"Note: {path}: {note}", err=True)
         click.echo(path)
 
 
-def _values(sets: tuple[str, ...], stage: str, name: str) -> dict[str, str]:
-    """Split OPTION=VALUE; exporter.OPTION, as `mrs run` has it, is taken too."""
+def _stage_of(names: str, registry) -> tuple[str, list[str]]:
+    """Split FORMAT[,FORMAT] and say which stage they belong to; refuse what is unknown or mixed."""
+    from mrs import options
     from mrs.errors import UsageError
 
-    values = {}
+    wanted = list(dict.fromkeys(name.strip() for name in names.split(",") if name.strip())) or [""]
+    stages = []
+    for name in wanted:
+        stage = next((s for s in ("exporter", "track_exporter") if (s, name) in registry.entries), None)
+        if stage is None:
+            known = [*registry.names("exporter"), *registry.names("track_exporter")]
+            raise UsageError(options.unknown(f"exporter '{name}'", name, known))
+        stages.append(stage)
+    if "track_exporter" in stages and len(wanted) > 1:
+        raise UsageError(f"Expected one format of 2D tracks, or formats of motions, but got '{names}'. Type mrs export once for each.")
+    return stages[0], wanted
+
+
+def _values(sets: tuple[str, ...], stage: str, names: list[str], registry) -> dict[str, dict[str, str]]:
+    """Split OPTION=VALUE by exporter. FORMAT.OPTION goes to one; OPTION, or exporter.OPTION as `mrs run` has it, to all that know it."""
+    from mrs import options
+    from mrs.errors import UsageError
+
+    known = {name: {info.name for info in options.describe(registry.get(stage, name).cls)} for name in names}
+    values: dict[str, dict[str, str]] = {name: {} for name in names}
     for text in sets:
         key, equals, value = text.partition("=")
         key = key.strip().removeprefix(f"{stage}.").removeprefix("exporter.")
         if not equals or not key:
-            raise UsageError(f"Expected --set OPTION=VALUE, but got '{text}'. Type: mrs plugins show {name}")
-        values[key] = value
+            raise UsageError(f"Expected --set OPTION=VALUE, but got '{text}'. Type: mrs plugins show {names[0]}")
+        name, dot, option = key.rpartition(".")
+        takers = [name] if dot and name in known else [n for n in names if key in known[n]] or names[:1]
+        for taker in takers:
+            values[taker][option if dot and name in known else key] = value
     return values
 
 
-def _tracks(run: Path, exporter, out: Path | None, person: str, overwrite: bool, registry):
+def _tracks(run: Path, exporter, out: Path | None, person: str, overwrite: bool):
     """Write all chosen people together."""
     from mrs.errors import InputError
     from mrs.track_edit import choose
@@ -75,27 +106,45 @@ def _tracks(run: Path, exporter, out: Path | None, person: str, overwrite: bool,
     return [(out, notes)]
 
 
-def _motions(run: Path, exporter, out: Path | None, person: str, overwrite: bool, registry):
-    """Write one file a person; `out` names the file of one person, or the folder for several."""
+def _motions(run: Path, exporters, out: Path | None, person: str, overwrite: bool, registry, preparation: dict):
+    """Write one file a person and format; `out` names the file of one, or the folder for several."""
+    from mrs.errors import UsageError
+    from mrs.formats.prepare import prepare
     from mrs.reading import read_motion
 
-    suffix = getattr(exporter, "suffix", f".{exporter.name}")
     files = _motion_files(run, person)
-    targets = []
-    for number, path in files:
-        base = f"motion{suffix}" if number is None else f"{number:02d}{suffix}"
-        if out is None:
-            targets.append(path.with_name(f"{path.stem}{suffix}" if path.suffix != suffix else f"{path.stem}_{exporter.name}{suffix}"))
-        else:
-            targets.append(out if len(files) == 1 and not out.is_dir() else out / base)
-    for target in targets:
+    jobs = [(path, exporter, _target(path, number, exporter, out, len(exporters) > 1, len(files) * len(exporters) > 1))
+            for number, path in files for exporter in exporters]
+    for path, _, target in jobs:
+        if target.resolve() == path.resolve():
+            raise UsageError(f"Expected an output path other than the input, but got {target} for both. Type another -o.")
         refuse_existing(target, overwrite)
-    written = []
-    for (_, path), target in zip(files, targets, strict=True):
-        motion = read_motion(path, registry)
-        with replacing(target, overwrite, folder=not suffix) as temporary:
-            written.append((target, exporter.write(motion, temporary)))
+    written, read = [], {}
+    for path, exporter, target in jobs:
+        if path not in read:
+            read = {path: prepare(read_motion(path, registry), **preparation)}
+        motion, notes = read[path]
+        read[path] = motion, ()
+        with replacing(target, overwrite, folder=not _suffix(exporter)) as temporary:
+            more = exporter.write(motion, temporary)
+        written.append((target, (*notes, *(more if isinstance(more, tuple | list) else ()))))
     return written
+
+
+def _suffix(exporter) -> str:
+    return getattr(exporter, "suffix", f".{exporter.name}")
+
+
+def _target(path: Path, number: int | None, exporter, out: Path | None, many_formats: bool, many: bool) -> Path:
+    """Where one person's motion in one format goes: 01.bvh, 01_phc.pkl among several formats, or what -o names."""
+    suffix = _suffix(exporter)
+    mark = f"_{exporter.name}" if many_formats else ""
+    if out is None:
+        own = path.suffix == suffix and not mark
+        return path.with_name(f"{path.stem}{mark}{f'_{exporter.name}' if own else ''}{suffix}")
+    if many or out.is_dir():
+        return out / (f"{'motion' if number is None else f'{number:02d}'}{mark}{suffix}")
+    return out
 
 
 def _motion_files(run: Path, person: str) -> list[tuple[int | None, Path]]:

@@ -42,8 +42,8 @@ def read(path: Path | str, *, up: str = "z", stature_m: float | None = None, flo
 
     `trans` moves the model's origin, not the pelvis: the pelvis joint is trans + J0, the rest pelvis of the file's own body. J0
     is the same in every frame and is not turned with the body; the embedded body's stands in for it, which only shifts the
-    whole path. The file's betas are coefficients of SMPL's own shapes and mean nothing here: the body has mean shape, or
-    `stature_m`. `floor` says where the ground is: "feet", where the lowest soles come down, or "file", the file's zero.
+    whole path, unless the file says it (rest_pelvis_m, as our exporter does). The file's betas are coefficients of SMPL's own
+    shapes and mean nothing here: the body has mean shape, or `stature_m`. `floor` says where the ground is: "feet", where the lowest soles come down, or "file", the file's zero.
     """
     arrays = _arrays(Path(path))
     pose, trans = _pose(arrays, path), arrays["trans"].astype(float)
@@ -59,7 +59,9 @@ def read(path: Path | str, *, up: str = "z", stature_m: float | None = None, flo
     matrices[:, :JOINTS] = rotations.axis_angle_to_matrix(pose.reshape(len(pose), JOINTS, 3))
     matrices[:, 0] = to_y_up @ matrices[:, 0]
     quats = rotations.align_hemispheres(rotations.matrix_to_quat(matrices))
-    rest_pelvis = body.rest_m[0] + body.rest_shape_m[0] @ betas
+    rest_pelvis = arrays.get("rest_pelvis_m", body.rest_m[0] + body.rest_shape_m[0] @ betas)
+    if rest_pelvis.shape != (3,) or rest_pelvis.dtype.kind not in "fiu" or not np.isfinite(rest_pelvis).all():
+        raise InputError(f"Expected rest_pelvis_m in {path} to be 3 finite numbers, but got {rest_pelvis!r}.")
     root = (trans + rest_pelvis) @ to_y_up.T
     motion = body.motion(np.arange(len(pose)) / rate_hz, root, quats, betas)
     if floor == "file":
@@ -70,7 +72,7 @@ def read(path: Path | str, *, up: str = "z", stature_m: float | None = None, flo
 
 def _arrays(path: Path) -> dict[str, np.ndarray]:
     """Load the arrays of numbers that are used; objects, which only pickle could read, are refused."""
-    wanted = ("poses", "root_orient", "pose_body", "trans", *RATES)
+    wanted = ("poses", "root_orient", "pose_body", "trans", "rest_pelvis_m", *RATES)
     try:
         with np.load(path, allow_pickle=False) as file:
             names = set(file.files)

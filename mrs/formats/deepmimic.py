@@ -1,4 +1,9 @@
-"""DeepMimic motion files: 44 numbers a frame, Y up, quaternions w x y z, a character that faces +X."""
+"""DeepMimic motion files: 44 numbers a frame, Y up, quaternions w x y z, a character that faces +X.
+
+A frame is its duration in seconds (0 in the last) and a pose of :mod:`mrs.formats.humanoid`. On loading, DeepMimic subtracts the
+first frame's root x and z and takes velocities from differences of frames; with `Loop` "wrap" it goes on at the first frame after
+the last, which is the same pose.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +15,36 @@ import numpy as np
 from mrs import rotations
 from mrs.body import load_body
 from mrs.errors import InputError
+from mrs.formats import humanoid_pose
+from mrs.formats.carry import loop_of
+from mrs.formats.humanoid import FROM_SMPL as BODY_AXES
+from mrs.formats.humanoid import LEG_M
 from mrs.motion import Motion
 
-# SMPL body axes (left, up, forward) to DeepMimic's (forward, up, right): B v = (v_z, v_y, -v_x).
-BODY_AXES = np.array([[0.0, 0, 1], [0, 1, 0], [-1, 0, 0]])
-LEG_M = 0.421546 + 0.409870
 NUMBERS = 44
+
+
+def frames_of(motion: Motion, *, limbs: str = "directions", forward: str = "x", ground: bool = True) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Frames (T, 44) of a world motion, and notes.
+
+    `limbs` as in :mod:`mrs.formats.humanoid_pose`; `forward` "x" turns the world so that our +Z is DeepMimic's +X, "same" leaves it;
+    `ground` raises frames in which a link would be below the floor.
+    """
+    poses, notes = humanoid_pose.to_poses(motion, limbs=limbs), ()
+    if forward == "x":
+        poses = humanoid_pose.turned(poses, BODY_AXES)
+    if ground:
+        poses, most_m = humanoid_pose.above_floor(poses, motion.times_s, cyclic=loop_of(motion) == "wrap")
+        notes = (f"Raised by up to {most_m * 100:.1f} cm where a link was below the floor.",) if most_m > 0.005 else ()
+    return np.column_stack([np.r_[np.diff(motion.times_s), 0.0], poses]), notes
+
+
+def dumps(frames: np.ndarray, loop: str) -> str:
+    """Return the text of a file: one frame a line; `loop` is "wrap" or "clamp"."""
+    if not np.isfinite(frames).all():
+        raise InputError("Expected finite numbers to write for DeepMimic, but got NaN or infinity.")
+    lines = ",\n".join("[" + ", ".join(f"{value:.9g}" for value in row) + "]" for row in (np.round(frames, 9) + 0.0).tolist())
+    return f'{{\n"Loop": "{"wrap" if loop == "wrap" else "none"}",\n"Frames":\n[\n{lines}\n]\n}}\n'
 
 
 def read(path: Path | str) -> Motion:
@@ -37,7 +66,8 @@ def read(path: Path | str) -> Motion:
     rest = body.rest_joints(np.zeros(10))
     scale = np.linalg.norm(rest[4] - rest[1]) + np.linalg.norm(rest[7] - rest[4])
     quats = rotations.align_hemispheres(rotations.matrix_to_quat(_local(frames)))
-    return body.motion(times, frames[:, 1:4] * scale / LEG_M, quats, np.zeros(10))
+    motion = body.motion(times, frames[:, 1:4] * scale / LEG_M, quats, np.zeros(10))
+    return motion.with_history(stage="importer", plugin="deepmimic", path=str(Path(path).resolve()))
 
 
 def _local(frames: np.ndarray) -> np.ndarray:

@@ -76,9 +76,9 @@ class Clip:
         camera = self.all.seen(self.all.root).cpu().double().numpy()
         rate_hz = 30 / float(self.all.step.mean())
         depth = np.maximum(camera[:, 2], 0.2)
-        ray = median_filter(camera[:, :2] / depth[:, None], size=(odd(0.1 * rate_hz), 1), mode="nearest")
+        ray = median_filter(camera[:, :2] / depth[:, None], size=(frames_within(0.067, rate_hz), 1), mode="nearest")
         ray = gaussian_filter1d(ray, sigma_s * rate_hz, axis=0, mode="nearest")
-        far = median_filter(np.log(depth), size=odd(0.7 * rate_hz), mode="nearest")
+        far = median_filter(np.log(depth), size=frames_within(1 / 3, rate_hz), mode="nearest")
         far = np.exp(gaussian_filter1d(far, 2 * sigma_s * rate_hz, mode="nearest"))[:, None]
         return self.all.unseen(torch.as_tensor(np.concatenate([ray * far, far], 1)).to(self.all.root))
 
@@ -119,7 +119,10 @@ class Clip:
             return self
         turned = w.initial
         local = torch.cat([turned[:, :1], local_rotations(turned, self.body.parents)], 1)
-        world, own = _unsteadiness(turned), _unsteadiness(local)
+        lag = max(1, round(1 / float(w.step.mean())))
+        if len(w.times) < 3 * lag:
+            return self
+        world, own = _unsteadiness(turned, lag), _unsteadiness(local, lag)
         share = world**2 / (world**2 + own**2)
         share[0] = 0
         return self.changed(local_share=share)
@@ -162,9 +165,9 @@ class Clip:
             confidence=motion.confidence, contacts=motion.contacts, frame="world", camera=camera, history=motion.history)
 
 
-def _unsteadiness(turned: torch.Tensor) -> torch.Tensor:
-    """Median (J,) over frames of how far each rotation (T, J, 3, 3) is from the mean of its neighbours, |R|_F."""
-    away = turned[1:-1] - (turned[:-2] + turned[2:]) / 2
+def _unsteadiness(turned: torch.Tensor, lag: int) -> torch.Tensor:
+    """Median (J,) over frames of how far each rotation (T, J, 3, 3) is from the mean of those `lag` frames away, |R|_F."""
+    away = turned[lag:-lag] - (turned[: -2 * lag] + turned[2 * lag :]) / 2
     return (away**2).sum((-1, -2)).median(0).values.sqrt() + 1e-4
 
 
@@ -224,9 +227,9 @@ def frame_steps(times_s: np.ndarray) -> np.ndarray:
     return 30 * (np.r_[between[:1], between] + np.r_[between, between[-1:]]) / 2
 
 
-def odd(frames: float) -> int:
-    """The nearest odd number of frames."""
-    return 2 * round(frames / 2) + 1
+def frames_within(reach_s: float, rate_hz: float) -> int:
+    """How many frames lie within a time of one frame, itself included: the same time at every rate."""
+    return 2 * max(round(reach_s * rate_hz), 0) + 1
 
 
 def smooth_heights(track: Track) -> np.ndarray:

@@ -15,7 +15,8 @@ class BvhExporter:
     suffix = ".bvh"
 
     class Options:
-        names: str = mrs.option("smpl", "Joint names.", choices=("smpl", "mixamo", "humanik", "lafan1", "cmu"))
+        names: str = mrs.option("smpl", "Joint names; deepmimic: DeepMimic's own skeleton, whose arms hang and which looks along +X.",
+                                choices=("smpl", "mixamo", "humanik", "lafan1", "cmu", "deepmimic"))
         order: str = mrs.option("zxy", "Order of the rotation channels; they multiply from left to right.",
                                 choices=("xyz", "xzy", "yxz", "yzx", "zxy", "zyx"))
         channels: int = mrs.option(3, "Channels of every joint but the root, which has 6.", choices=(3, 6))
@@ -30,10 +31,29 @@ class BvhExporter:
 
         _refuse_own_input(motion, Path(path))
         options = self.options
+        if options.names == "deepmimic":
+            return _deepmimic(motion, path, options)
         document, notes = to_bvh(motion, names=options.names, order=options.order, channels=options.channels,
                                  unit=options.unit, up=options.up, tpose_first=options.tpose_first)
         bvh.write(path, document)
         return notes
+
+
+def _deepmimic(motion, path, options) -> tuple[str, ...]:
+    """Write DeepMimic's skeleton."""
+    from mrs.formats import bvh, bvh_deepmimic, deepmimic
+    from mrs.formats.bvh_motion import UNITS_PER_M
+    from mrs.formats.carry import came_from
+    from mrs.formats.exporting import evenly, ready
+
+    if options.up != "y":
+        raise UsageError("Expected --set up=y with names=deepmimic, whose axes are fixed, but got up=z.")
+    motion, fps, notes = evenly(ready(motion, path, frames=2), "BVH")
+    own = came_from(motion, "deepmimic")
+    frames, more = deepmimic.frames_of(motion, limbs="rotations" if own else "directions", forward="same" if own else "x", ground=not own)
+    bvh.write(path, bvh_deepmimic.to_bvh(frames[:, 1:], 1 / fps, order=options.order, channels=options.channels,
+                                         units_per_m=UNITS_PER_M[options.unit], tpose_first=options.tpose_first))
+    return notes + more
 
 
 def _refuse_own_input(motion, path: Path) -> None:

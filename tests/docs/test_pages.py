@@ -40,3 +40,11 @@ def test_measures_page_names_every_measure_with_its_unit():
     page = (ROOT / "docs" / "metrics.md").read_text()
     for name, (_, unit, text) in MEASURES.items():
         assert f"| `{name}` | {unit} | {text.replace('|', chr(92) + '|')} |" in page
+
+
+def test_export_page_names_every_exporter_of_motions():
+    """docs/export.md has a row for each, with its file's ending."""
+    page = (ROOT / "docs" / "export.md").read_text()
+    registry = plugins.load()
+    for name in registry.names("exporter"):
+        assert f"| `{name}` | {registry.get('exporter', name).cls.suffix} |" in page, name

@@ -34,13 +34,6 @@ def run(out, *flags) -> dict:
 
 
 @pytest.fixture(scope="module")
-def part(tmp_path_factory):
-    """The run folder of the first two seconds, and its run.json."""
-    out = tmp_path_factory.mktemp("part") / "run"
-    return out, run(out, "--end", str(PART_S))
-
-
-@pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     """The run folder of the whole clip, without overlay, and its run.json."""
     out = tmp_path_factory.mktemp("whole") / "run"
@@ -79,9 +72,9 @@ def test_two_people_are_found_for_the_whole_part(part):
 
 
 def test_the_folder_holds_every_result(part):
-    """run.json, tracks.npz, overlay.mp4, and three files a person, all of them listed, none empty, nothing else."""
+    """run.json, tracks.npz, overlay.mp4, report.html, and three files a person, all of them listed, none empty, nothing else."""
     out, report = part
-    expected = {"run.json", "tracks.npz", "overlay.mp4", *(f"persons/{n}/{f}" for n in ("01", "02") for f in FILES)}
+    expected = {"run.json", "tracks.npz", "overlay.mp4", "report.html", *(f"persons/{n}/{f}" for n in ("01", "02") for f in FILES)}
     found = {str(p.relative_to(out)) for p in out.rglob("*") if p.is_file() and ".partial" not in p.parts}
     assert found == expected == set(report["outputs"])
     assert all((out / name).stat().st_size > 100 for name in expected)
