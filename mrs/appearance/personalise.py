@@ -15,7 +15,7 @@ from mrs.appearance.clips import ClipPictures
 from mrs.appearance.pictures import Pictures
 from mrs.appearance.weights import Weights
 
-LR, BATCH, JITTER, PATIENT = 6e-4, 6, 0.08, 0.995
+LR, BATCH, JITTER, PATIENT, EXTRA = 6e-4, 6, 0.08, 0.995, 0.25
 
 
 def recipe_of(weights: Weights, **given) -> recipe.Recipe:
@@ -23,16 +23,17 @@ def recipe_of(weights: Weights, **given) -> recipe.Recipe:
     return recipe.make({**weights.facts["recipe"], **given}, "in the weights")
 
 
-def personalise(weights: Weights, seen: ClipPictures, seconds: float, *, device: str = "cpu", seed: int = 0, lr: float = LR,
-                batch: int = BATCH, iterations: int = 10**9, shown: Callable[[float], None] = lambda share: None) -> Weights:
+def personalise(weights: Weights, seen: ClipPictures, seconds: float, *, extra: ClipPictures | None = None, device: str = "cpu",
+                seed: int = 0, lr: float = LR, batch: int = BATCH, iterations: int = 10**9, shown: Callable[[float], None] = lambda share: None) -> Weights:
     """Return the weights after `seconds` (or `iterations`) of training on a clip's pictures.
 
     The looks come from any frame of the clip, so that one frame can lend them to all. No cap and no opponent: one person's
-    looks needn't be compressed, and nothing else is to be drawn.
+    looks needn't be compressed, and nothing else is to be drawn. `extra` are pictures to draw but not to take looks from
+    (:mod:`mrs.appearance.imagined`), EXTRA of all.
     """
     made = recipe_of(weights, behaviour="mrs", lr=lr, batch=batch, iterations=iterations, pair_share=1.0, regressor_weight=0.0, gamma=1e-8,
                      cap_nats=1e9, average=PATIENT, dropout=0.0, seed=seed)
-    source = pictures_of(seen, made, device, seed)
+    source = pictures_of(seen, made, device, seed, extra=extra)
     trainer = train.Trainer(made, source, device, seconds, start=weights.net.state_dict(), half=True)
     start = time.monotonic()
     while trainer.done < 1:
@@ -44,10 +45,16 @@ def personalise(weights: Weights, seen: ClipPictures, seconds: float, *, device:
     return Weights(trainer.averaged.to("cpu").eval(), facts)
 
 
-def pictures_of(seen: ClipPictures, made: recipe.Recipe, device: str, seed: int = 0, jitter: float = JITTER) -> Pictures:
-    """A clip's pictures as a source; frames that face a rare way are drawn more often."""
-    return Pictures(len(seen), lambda row: seen.pictures[row], made.size_px, device, seed, persons=np.zeros(len(seen), int),
-                    pair_share=made.pair_share, jitter=jitter, weights=_rarity(seen.facing))
+def pictures_of(seen: ClipPictures, made: recipe.Recipe, device: str, seed: int = 0, jitter: float = JITTER,
+                extra: ClipPictures | None = None) -> Pictures:
+    """A clip's pictures as a source; frames that face a rare way are drawn more often, and `extra` pictures EXTRA of the time."""
+    shown, share = list(seen.pictures), _rarity(seen.facing)
+    share = share / share.sum()
+    if extra is not None and len(extra):
+        shown += extra.pictures
+        share = np.concatenate([(1 - EXTRA) * share, np.full(len(extra), EXTRA / len(extra))])
+    return Pictures(len(shown), shown.__getitem__, made.size_px, device, seed, persons=np.zeros(len(shown), int), pair_share=made.pair_share,
+                    jitter=jitter, weights=share, lenders=np.arange(len(shown)) < len(seen))
 
 
 def _rarity(facing: np.ndarray) -> np.ndarray:

@@ -30,18 +30,19 @@ class Pictures:
 
     A picture's looks are its own or, `pair_share` of the time, those of another of the same person (`persons` (N,), -1 for unknown).
     `jitter` is how far a square is moved and scaled, a share of its side; `flip` the share of mirrored pictures; `weights` (N,)
-    how often each is drawn.
+    how often each is drawn; `lenders` (N,) which may lend their looks, all without.
     """
 
     def __init__(self, count: int, read: Callable[[int], Picture], size_px: int, device: str = "cpu", seed: int = 0, *,
                  persons: np.ndarray | None = None, pair_share: float = 0.0, jitter: float = 0.0, flip: float = 0.0,
-                 weights: np.ndarray | None = None):
+                 weights: np.ndarray | None = None, lenders: np.ndarray | None = None):
         self.count, self.read, self.size_px, self.device = count, read, size_px, device
         self.rng = np.random.default_rng(seed)
         self.persons = np.full(count, -1) if persons is None else np.asarray(persons)
         self.pair_share, self.jitter, self.flip = pair_share, jitter, flip
         self.weights = None if weights is None else np.asarray(weights, float) / np.sum(weights)
-        self._same = {p: np.flatnonzero(self.persons == p) for p in np.unique(self.persons) if p >= 0}
+        lends = np.ones(count, bool) if lenders is None else lenders
+        self._same = {p: np.flatnonzero((self.persons == p) & lends) for p in np.unique(self.persons[lends]) if p >= 0}
 
     def state(self) -> dict:
         """What the next batch depends on."""

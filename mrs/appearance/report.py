@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mrs.appearance import clips, crops, evaluate, personalise, sheets
+from mrs.appearance import clips, crops, evaluate, imagined, personalise, sheets
 from mrs.appearance.evaluate import MEASURES, Judge
 from mrs.appearance.weights import Weights
 from mrs.errors import InputError, UsageError
@@ -46,7 +46,10 @@ def of_clip(run: Path, person: str, weights: Weights, seconds: float, make, riva
     if len(held) < 2:
         raise InputError(f"Expected more than half a second of person {clip.person} in {run}, but there are {len(seen)} frames.")
     others = {name: rendered(name, clip, looks, seen, device, seed) for name in rivals}
-    own = personalise.personalise(weights, seen.at(learn), seconds, device=device, seed=seed) if seconds else weights
+    own = weights
+    if seconds:
+        extra = imagined.imagined(looks, len(seen.pictures[0].rgb), seed=seed)
+        own = personalise.personalise(weights, seen.at(learn), seconds, extra=extra, device=device, seed=seed)
     table = evaluate.clip(own, seen, learn, held, make, device, others)
     if sheet is not None:
         sheets.write_png(sheet, contact_sheet(own, seen, learn, held, others, device))

@@ -58,7 +58,7 @@ class ShapePoseRenderer:
         seen = clips.of_clip(clip, appearance.background_rgb, round(clips.KEPT_PX_SHARE * recipe_of(weights).size_px))
         self.notes = list(seen.notes)
         if self.options.personalise_s:
-            weights = stored.personalised(clip, weights, seen, self.options.personalise_s, lr=self.options.lr, device=self.device,
+            weights = stored.personalised(clip, weights, seen, appearance, self.options.personalise_s, lr=self.options.lr, device=self.device,
                                           seed=self.seed, key=self.made_from())
         elif not self.options.weights:
             self.notes.append("The network knows this person from a few pictures only, and draws them softly. Type: --personalise 120s")

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from mrs.appearance import clips, crops, draw, evaluate, personalise, report, session, stored, weights
+from mrs.appearance import clips, crops, draw, evaluate, imagined, personalise, report, session, stored, weights
+from mrs.render.appearance import Appearance
 from mrs.render.clip import Clip
 from tests.appearance.small import tiny, write_run
 
@@ -112,14 +113,16 @@ def test_a_motion_is_drawn_over_what_is_behind(clip, seen, start):
 
 
 def test_personalised_weights_are_kept_and_used_again_for_the_same(clip, seen, start, monkeypatch):
+    looks = Appearance.plain((200, 40, 40))
+    monkeypatch.setattr(imagined, "COUNT", 4)
     asked = {"lr": 1e-3, "device": "cpu", "seed": 0, "key": {}}
-    first = stored.personalised(clip, start, seen, 0.05, **asked)
+    first = stored.personalised(clip, start, seen, looks, 0.05, **asked)
     assert (clip.folder / stored.NAME).is_file()
     monkeypatch.setattr(personalise, "personalise", lambda *a, **k: pytest.fail("trained again"))
-    again = stored.personalised(clip, start, seen, 0.05, **asked)
+    again = stored.personalised(clip, start, seen, looks, 0.05, **asked)
     assert again.facts["personalised"] == first.facts["personalised"]
     monkeypatch.undo()
-    assert stored.personalised(clip, start, seen, 0.06, **asked).facts["made_from"] != again.facts["made_from"]
+    assert stored.personalised(clip, start, seen, looks, 0.06, **asked).facts["made_from"] != again.facts["made_from"]
 
 
 def test_a_run_is_measured_beside_the_mesh(run, start, tmp_path):
@@ -150,3 +153,28 @@ def test_masks_of_another_size_are_left_out(clip):
 
     track = replace(clip.track, masks=np.zeros((len(clip.track), 100), np.uint8), mask_to_px=np.zeros((len(clip.track), 2, 3)))
     assert clips._mask(track, 0, np.array([10.0, 10, 20]), 40) is None
+
+
+def test_imagined_pictures_show_the_person_s_colours_in_other_poses():
+    wall = np.full((60, 90, 3), (30, 160, 60), np.uint8)
+    from dataclasses import replace
+
+    made = imagined.imagined(replace(Appearance.plain((200, 40, 40)), background_rgb=wall), 48, count=6, seed=1)
+    assert len(made) == 6
+    for picture in made.pictures:
+        inside, outside = picture.mask > 250, picture.mask == 0
+        assert 0.03 < inside.mean() < 0.5
+        assert np.abs(picture.rgb[outside].astype(int) - wall[0, 0]).max() < 3
+        red = picture.rgb[inside].astype(float).mean(0)
+        assert red[0] > 3 * red[1]
+        assert ((picture.joints[:, :2] > 0) & (picture.joints[:, :2] < 1)).all()
+    assert np.ptp(made.facing[:, 0]) > 0.5
+
+
+def test_imagined_pictures_are_learnt_from_but_lend_no_looks(seen, start):
+    extra = imagined.imagined(Appearance.plain((200, 40, 40)), 40, count=3)
+    source = personalise.pictures_of(seen, tiny(pair_share=1.0), "cpu", extra=extra)
+    rows = [source._partner(row) for row in range(len(seen) + 3)]
+    assert source.count == len(seen) + 3
+    assert max(rows) < len(seen)
+    assert source.weights[-3:].sum() == pytest.approx(personalise.EXTRA)
