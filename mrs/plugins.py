@@ -44,6 +44,7 @@ BUILTINS = (
     "mrs_plugins.renderers.mesh",
     "mrs_plugins.renderers.stick",
     "mrs_plugins.renderers.pyrender",
+    "mrs_plugins.renderers.shape_pose",
     "mrs_plugins.exporters.bvh",
     "mrs_plugins.exporters.characters",
     "mrs_plugins.exporters.robots",

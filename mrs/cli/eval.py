@@ -8,6 +8,8 @@ from pathlib import Path
 
 import click
 
+from mrs.cli import appearance
+
 
 @click.group("eval")
 def command():
@@ -226,3 +228,6 @@ def lifter(corpora, rendered: bool, model: str, each: int, seeds: int, seconds: 
     found = evaluate.evaluate(corpora, each=each, seeds=seeds, seconds=seconds, through_detector=rendered, model=model, lifters=chosen,
                               spaces=tuple(s for s in spaces or ("pose", "latent") if s != "none"), tell=lambda line: click.echo(line, err=True))
     click.echo(json.dumps(found, indent=1) if as_json else evaluate.text(found))
+
+
+command.add_command(appearance.evaluate)

@@ -1,10 +1,12 @@
-"""`mrs train`: learn behaviour, or to lift, from a corpus."""
+"""`mrs train`: learn behaviour, or to lift, from a corpus, or looks from pictures."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import click
+
+from mrs.cli import appearance
 
 PATH = click.Path(path_type=Path)
 
@@ -117,3 +119,6 @@ def hmr(corpora, bank, out, resume, start, minutes, steps, batch, seed, device, 
     net, told = weights.of_checkpoint(path)
     weights.save(out / "weights.safetensors", net, told)
     click.echo(out / "weights.safetensors")
+
+
+command.add_command(appearance.train)
