@@ -54,6 +54,7 @@ class Run:
         dense: str | None = options.option(None, "Hold the body to its picture: densepose:DIR (IUV pictures or a dump of detectron2), or masks, the "
                                            "detector's own; short for --set smoother.dense.")
         overlay: bool = options.option(True, "Draw the body over the video.")
+        report: bool = options.option(True, "Write report.html.")
         seed: int = options.option(0, "Seed of everything random.", min=0, max=2**32 - 1)
         device: str = options.option("auto", "Where networks run; auto takes CUDA where there is one.",
                                      choices=("auto", "cpu", "cuda"))

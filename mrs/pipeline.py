@@ -106,6 +106,7 @@ class Pipeline:
                 from mrs.render import beside
 
                 beside.synth_film(self, motions, synthesized, tracks)
+            self.tell(chosen, lifted, motions)
         return self._end()
 
     def tracks(self) -> Tracks:
@@ -410,11 +411,19 @@ class Pipeline:
                 write_video(path, _counted(first, pictures, update), self.video.times_s, size_px)
         self.folder.record(name, inputs, time.monotonic() - start, frames=count)
 
+    def tell(self, chosen: list[Track], lifted: dict[int, Motion], motions: dict[int, Motion]) -> None:
+        """Write report.html, unless the settings say no."""
+        from mrs.report import of_run
+        from mrs.report.payload import Shown
+
+        if self.settings.values.report:
+            of_run.in_pipeline(self, [Shown(t, lifted.get(t.person), motions[t.person]) for t in chosen if t.person in motions])
+
     def stop(self, status: str, error: Exception | None) -> str:
         """Note in run.json how the run ended; return a line on what is kept and where it stopped."""
         report = self.folder.report
         report |= {"status": status, "stopped_at": self.at, "outputs": self._present()}
-        report["warnings"] = self._all_warnings()
+        report["warnings"] = self.all_warnings()
         if error is not None:
             report["error"] = f"{type(error).__name__}: {error}".split("\n")[0]
         try:
@@ -448,11 +457,11 @@ class Pipeline:
         if others:
             self.warnings.append(f"Left from earlier runs with other settings: {', '.join(others)}.")
         report |= {"status": "done", "finished": _now(), "outputs": [*self.outputs, "run.json"],
-                   "reused": [name for name in self.outputs if name in self.reused], "timings": self._timings(), "warnings": self._all_warnings()}
+                   "reused": [name for name in self.outputs if name in self.reused], "timings": self.timings(), "warnings": self.all_warnings()}
         self.folder.save()
         return report
 
-    def _timings(self) -> dict[str, Any]:
+    def timings(self) -> dict[str, Any]:
         """Seconds and frames a second by stage, of the results this run is made of, whenever they were made."""
         rows: dict[str, list[float]] = {}
         for name in self.used:
@@ -508,7 +517,8 @@ class Pipeline:
         """Paths, inside the folder, of the results that are for the user."""
         return [name for name in self.used if not name.startswith(HIDDEN)]
 
-    def _all_warnings(self) -> list[str]:
+    def all_warnings(self) -> list[str]:
+        """Everything there is to say, once each."""
         return list(dict.fromkeys([*self.video.warnings, *self.warnings]))
 
 
