@@ -206,7 +206,7 @@ class Pipeline:
         plugin = self.plan.steps["smoother"].plugin
         waiting = [t for t in tracks if not self._is_refined(t, lifted[t.person])]
         out = {t.person: self.smooth(t, lifted[t.person]) for t in tracks if t not in waiting}
-        self._ready_smoother(plugin, out)
+        self._ready_smoother(plugin, out, tracks)
         if waiting and hasattr(plugin, "smooth_together"):
             out |= self._smooth_together(waiting, lifted)
         else:
@@ -231,9 +231,10 @@ class Pipeline:
             step.plugin.smooth_together(people, finished)
         return out
 
-    def _ready_smoother(self, plugin, refined: dict[int, Motion]) -> None:
-        """Give the smoother the lifter's decoder, and what is known of which way is up."""
-        plugin.decoder = getattr(self.plan.steps["lifter"].plugin, "decoder", None)
+    def _ready_smoother(self, plugin, refined: dict[int, Motion], tracks: list[Track]) -> None:
+        """Give the smoother the lifter's decoder (of auto, the one that these tracks got), and what is known of which way is up."""
+        lifters = [self.plan.steps["lifter"].suited(track).plugin for track in tracks]
+        plugin.decoder = next((lifter.decoder for lifter in lifters if hasattr(lifter, "decoder")), None)
         plugin.find_level = self.settings.values.camera_tilt is None and self.folder.report["camera"].get("mode") != "file"
         plugin.known_level = _level_of(refined)
 
@@ -274,7 +275,9 @@ class Pipeline:
         """Make (or take as `made` in `made_s` seconds), check, save and record one motion, or read it back."""
         self.used.append(name)
         if self.reuse(name, inputs):
+            self.warnings += self.folder.results[name].get("warnings", [])
             return Motion.load(self.folder.root / name)
+        told_before = len(self.video.warnings)
         motion, spent = made, made_s
         if made is None:
             with self._working(step, len(track), f"person {track.person:02d}") as update:
@@ -289,7 +292,7 @@ class Pipeline:
         motion = motion.with_history(stage=step.stage, **step.facts, seed=self.settings.values.seed, key=key_of(inputs))
         with self.folder.writing(name) as path:
             motion.save(path)
-        self.folder.record(name, inputs, spent, frames=len(motion))
+        self.folder.record(name, inputs, spent, frames=len(motion), warnings=self.video.warnings[told_before:])
         return motion
 
     def settle(self, refined: dict[int, Motion]) -> dict[int, Motion]:

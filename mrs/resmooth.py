@@ -24,7 +24,7 @@ from mrs.tracks import Track, Tracks
 from mrs.video import Frame, Video
 
 EARLIER = ("detector", "tracker", "lifter")
-FIXED = (*EARLIER, "synth", "start", "end", "size", "fps", "fov", "camera", "camera_tilt")
+FIXED = (*EARLIER, "body", "synth", "start", "end", "size", "fps", "fov", "camera", "camera_tilt")
 """Settings that decide what was lifted; they belong to `mrs run`."""
 CAMERA_FACTS = ("K", "R", "t", "frames", "sha256", "fov_deg", "tilt_deg")
 """What a refined motion depends on; run.json tells more of a camera, such as how it was checked."""

@@ -89,10 +89,15 @@ def samples(body: Body, each: int = 3) -> Surface:
     return Surface(np.repeat(body.faces, len(shares), 0), np.tile(shares, (len(body.faces), 1)))
 
 
-@lru_cache(maxsize=2)
 def embedded() -> Atlas:
     """The chart that is computed for the embedded body."""
-    body = load_body()
+    return computed()
+
+
+@lru_cache(maxsize=2)
+def computed(name: str | None = None) -> Atlas:
+    """The chart that is computed for a body."""
+    body = load_body(name)
     surface = samples(body)
     region = vertex_regions(body)[surface.vertices[np.arange(len(surface)), surface.shares.argmax(1)]]
     return Atlas(surface, *_charted(surface.on(body.template_m), region))
@@ -115,11 +120,11 @@ def _charted(points: np.ndarray, region: np.ndarray) -> tuple[np.ndarray, np.nda
     return part, np.clip(uv, 0, 1)
 
 
-def read(path: str | Path, mesh: str | Path | None = None) -> Atlas:
-    """Read the user's chart and carry it over to the embedded body, part by part.
+def read(path: str | Path, mesh: str | Path | None = None, body: str | None = None) -> Atlas:
+    """Read the user's chart and carry it over to a body (None: the embedded one), part by part.
 
     An npz has part (P,), uv (P, 2) and rest_m (P, 3), points of a T-pose in metres, Y up, facing +Z. UV_Processed.mat needs
-    `mesh`, the vertices of SMPL's T-pose: an npz with v_template, or an OBJ. Points go to the nearest of the embedded
+    `mesh`, the vertices of SMPL's T-pose: an npz with v_template, or an OBJ. Points go to the nearest of that
     body's in the same part, both stretched to the part's box. What holds embeddings of vertices is read by
     :mod:`mrs.body.vertex_chart`. Raises InputError.
     """
@@ -127,28 +132,28 @@ def read(path: str | Path, mesh: str | Path | None = None) -> Atlas:
 
     path = Path(path)
     if vertex_chart.holds_embeddings(path):
-        return vertex_chart.read(path, mesh)
+        return vertex_chart.read(path, mesh, body)
     part, uv, rest = _from_mat(path, mesh) if path.suffix.lower() == ".mat" else _from_npz(path)
     good = part.ndim == 1 and uv.shape == (len(part), 2) and rest.shape == (len(part), 3)
     if not (good and len(part) and np.isfinite(uv).all() and np.isfinite(rest).all() and part.min() >= 1 and part.max() <= 24):
         raise InputError(f"Expected part (P,) of 1 to 24, uv (P, 2) and rest_m (P, 3) in {path}, but they don't fit: "
                          f"{part.shape}, {uv.shape}, {rest.shape}.")
-    return _carried(part.astype(int), uv.astype(float), rest.astype(float))
+    return _carried(part.astype(int), uv.astype(float), rest.astype(float), body)
 
 
-def _carried(part: np.ndarray, uv: np.ndarray, rest: np.ndarray) -> Atlas:
-    own = embedded()
-    return Atlas(own.surface.at(nearest_rows(own, rest, REGION_OF_PART[part])), part, uv)
+def _carried(part: np.ndarray, uv: np.ndarray, rest: np.ndarray, body: str | None) -> Atlas:
+    return Atlas(computed(body).surface.at(nearest_rows(rest, REGION_OF_PART[part], body)), part, uv)
 
 
-def nearest_rows(own: Atlas, rest: np.ndarray, region: np.ndarray | None = None) -> np.ndarray:
-    """Rows (P,) of the samples that are nearest to points (P, 3) of another T-pose, limb by limb, both stretched to the limb's box.
+def nearest_rows(rest: np.ndarray, region: np.ndarray | None = None, body: str | None = None) -> np.ndarray:
+    """Rows (P,) of a body's samples that are nearest to points (P, 3) of another T-pose, limb by limb, both stretched to the limb's box.
 
     Without `region` (P,) a point's limb is that of the nearest sample once the whole bodies are stretched to one box.
     """
     from scipy.spatial import cKDTree
 
-    points, regions = own.surface.on(load_body().template_m), REGION_OF_PART[own.part]
+    own = computed(body)
+    points, regions = own.surface.on(load_body(body).template_m), REGION_OF_PART[own.part]
     if region is None:
         region = regions[cKDTree(points).query(_stretched(rest, points))[1]]
     rows = np.zeros(len(rest), int)
@@ -200,13 +205,20 @@ def _from_mat(path: Path, mesh):
 
 
 def mesh_vertices(path: Path) -> np.ndarray:
-    """Read the vertices (V, 3) of an npz with v_template, or of an OBJ. Raises InputError."""
+    """Read the vertices (V, 3) of an npz or a pickle with v_template or vertices, or of an OBJ. Raises InputError."""
     try:
         if path.suffix.lower() == ".obj":
             lines = path.read_text(encoding="utf-8").splitlines()
             return np.array([line.split()[1:4] for line in lines if line.startswith("v ")], float).reshape(-1, 3)
+        if path.suffix.lower() == ".pkl":
+            from mrs.formats import restricted
+
+            found = restricted.read(path, "a mesh")
+            return np.asarray(found["v_template" if "v_template" in found else "vertices"], float).reshape(-1, 3)
         with np.load(path, allow_pickle=False) as file:
             return np.asarray(file["v_template"], float).reshape(-1, 3)
+    except InputError:
+        raise
     except Exception as error:  # noqa: BLE001 (NumPy and zip raise whatever they meet in broken files)
         raise InputError(f"Expected v_template (V, 3) in the npz, or an OBJ, at {path}, but it can't be read: "
                          f"{reason(error)}.") from None

@@ -14,9 +14,9 @@ import numpy as np
 
 from mrs.body import atlas
 from mrs.errors import InputError, reason
-from mrs.formats import torch_file
+from mrs.formats import restricted
 
-TORCH = (".pt", ".pth")
+PICKLED = (".pkl", ".pt", ".pth")
 PREFIX = "roi_heads.embedder.embedder_"
 NAMES = ("embeddings", "features", "rest_m")
 CHUNK = 256
@@ -25,7 +25,7 @@ CHUNK = 256
 
 @dataclass(frozen=True)
 class VertexChart:
-    """Points of the embedded body's surface, with embeddings (V, D) of unit length and their limbs (V,)."""
+    """Points of the body's surface, with embeddings (V, D) of unit length and their limbs (V,)."""
 
     surface: atlas.Surface
     embeddings: np.ndarray
@@ -50,7 +50,7 @@ class VertexChart:
 
 def holds_embeddings(path: Path) -> bool:
     """Say whether a file is one of this module's, by its suffix or by what an npz has."""
-    if path.suffix.lower() in TORCH:
+    if path.suffix.lower() in PICKLED:
         return True
     try:
         with np.load(path, allow_pickle=False) as file:
@@ -59,8 +59,8 @@ def holds_embeddings(path: Path) -> bool:
         return False
 
 
-def read(path: Path, mesh: str | Path | None = None) -> VertexChart:
-    """Read embeddings of vertices and carry them over to the embedded body.
+def read(path: Path, mesh: str | Path | None = None, body: str | None = None) -> VertexChart:
+    """Read embeddings of vertices and carry them over to a body (None: the embedded one).
 
     `mesh` has the vertices of a T-pose, Y up, facing +Z, unless the file has them as rest_m (V, 3). Raises InputError.
     """
@@ -75,8 +75,7 @@ def read(path: Path, mesh: str | Path | None = None) -> VertexChart:
         raise InputError(f"Expected embeddings (V, D), or features (V, K) and embeddings (K, D), in {path}, but they can't be "
                          f"used: {reason(error)}.") from None
     rest = _rest(path, found.get("rest_m"), mesh, len(embeddings))
-    own = atlas.embedded()
-    rows = atlas.nearest_rows(own, rest)
+    own, rows = atlas.computed(body), atlas.nearest_rows(rest, None, body)
     unit = embeddings / np.maximum(np.linalg.norm(embeddings, axis=1, keepdims=True), 1e-6)
     return VertexChart(own.surface.at(rows), unit, own.regions(rows))
 
@@ -85,7 +84,7 @@ def _rest(path: Path, held: Any, mesh: str | Path | None, count: int) -> np.ndar
     """Vertices (V, 3) of the mesh that the embeddings belong to."""
     if held is None and mesh is None:
         raise InputError(f"Expected the mesh that the embeddings of {path} belong to. Type: --set smoother.atlas_mesh=FILE "
-                         "(npz with v_template, or OBJ)")
+                         "(npz with v_template, OBJ, or DensePose's .pkl)")
     rest = np.asarray(held, float) if held is not None else atlas.mesh_vertices(Path(mesh))
     if rest.shape != (count, 3) or not np.isfinite(rest).all():
         raise InputError(f"Expected a mesh of {count} vertices for {path}, but {mesh or 'rest_m'} has {rest.shape}. Give the mesh "
@@ -95,10 +94,10 @@ def _rest(path: Path, held: Any, mesh: str | Path | None, count: int) -> np.ndar
 
 def _arrays(path: Path) -> dict[str, Any]:
     """What a file has under NAMES; of a checkpoint of detectron2 the embedder of SMPL."""
-    if path.suffix.lower() not in TORCH:
+    if path.suffix.lower() not in PICKLED:
         with np.load(path, allow_pickle=False) as file:
             return {name: file[name] for name in NAMES if name in file.files}
-    found = torch_file.read(path, ("detectron2", "densepose"))
+    found = restricted.read(path, "embeddings of vertices, or a checkpoint of detectron2")
     model = found.get("model") if isinstance(found, dict) else None
     if isinstance(model, dict):
         keys = sorted(str(key) for key in model if str(key).startswith(PREFIX + "smpl") and str(key).endswith(".embeddings"))

@@ -152,14 +152,14 @@ def _cut_mask(mask: np.ndarray, corner_px, box: np.ndarray, size_px) -> tuple[np
 
 
 def terms(track: Track, seen: Seen, chart: atlas.Atlas | vertex_chart.VertexChart | None, *, dense_weight: float, silhouette_weight: float,
-          device="cpu") -> list:
+          device="cpu", body: str | None = None) -> list:
     """Make the terms; a weight of 0, or nothing seen, leaves one out. Without a chart pixels are held to their limbs alone."""
     import torch
 
     from mrs.body.torch_body import TorchBody
     from mrs.refine import dense
 
-    body = load_body()
+    body = load_body(body)
     skin = dense.Skin(TorchBody(body, dtype=torch.float32, device=device))
     stride, out = looked_at(track)[1], []
     pixels = {row: found for row, found in seen.pixels.items() if len(found) and (chart is not None or found[0, 2] <= PARTS)}
