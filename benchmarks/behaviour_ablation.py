@@ -19,7 +19,7 @@ import numpy as np
 from benchmarks import _common
 
 CHOICES = {
-    "as shipped": {},
+    "default": {},
     "only own starts": {"own_start": 1.0},
     "no starts between": {"near_start": 0.0},
     "no posture adversary": {"probe_weight": 0.0},
@@ -31,6 +31,8 @@ CHOICES = {
     "no joints": {"joint_weight": 0.0},
     "cap of 60 nats": {"cap_nats": 60.0},
     "latent of 32": {"latent": 32},
+    "every window rolled out": {"batch": 64, "rolled": 1.0, "beside": 0.3334},
+    "products in float32": {"half": 0},
 }
 
 
@@ -39,6 +41,7 @@ def main() -> None:
     parser = _common.parser(__doc__, cores=1)
     parser.add_argument("--data", required=True, action="append", help="corpus made by mrs data (repeatable)")
     parser.add_argument("--iterations", type=int, default=800, help="iterations of each training (default: 800)")
+    parser.add_argument("--batch", type=int, help="windows an iteration (default: the recipe's)")
     parser.add_argument("--only", help="names of choices, with commas between")
     args = parser.parse_args()
     report = _common.begin(f"Choices of behaviour transfer, {args.iterations} iterations each", args, ("numpy", "torch"))
@@ -48,8 +51,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as cache:
         data = windows.build([corpus.load(path) for path in args.data], Path(cache))
         check = checks.Check(data, 0, split="test")
-        rows = [(name, *measured(data, check, CHOICES[name], args.iterations)) for name in names]
-    report.table(("choice", "source", "target", "speed", "own speed", "R2", "slide cm/s", "jump p90", "s"), rows)
+        size = {"batch": args.batch} if args.batch else {}
+        rows = [(name, *measured(data, check, {**size, **CHOICES[name]}, args.iterations)) for name in names]
+    report.table(("choice", "source", "target", "speed", "own speed", "R2", "slide cm/s", "jump p90", "CPU s"), rows)
     report.notes.append(f"Real windows are read as their label at {check.ceiling:.3f}.")
     report.finish(args)
 
@@ -58,17 +62,19 @@ def measured(data, check, changes: dict, iterations: int) -> tuple[float, ...]:
     """Train with changes to the recipe, and measure."""
     from mrs.synth import pairs, played, recipe, train
 
-    _common.say(f"{changes or 'as shipped'}")
-    trainer, start = train.Trainer(recipe.make({"iterations": iterations, **changes}), data), time.perf_counter()
+    _common.say(f"{changes or 'default'}")
+    trainer, start = train.Trainer(recipe.make({"iterations": iterations, **changes}), data), time.process_time()
     while trainer.iteration < iterations:
         trainer.step()
-    spent, found, p = time.perf_counter() - start, check(trainer), check.pairs
+    spent, found, p = time.process_time() - start, check(trainer), check.pairs
     out = pairs.transferred(trainer.model.eval(), p.source, *p.starts)
     moved, target = played.Played.of(out), played.Played.of(p.target)
     step = np.median(played.step_sizes(played.Played.of(p.source[:, 1:])))
     jump = np.percentile(played.continuity(moved, target)["jump"] / step, 90)
-    return (found["source"], found["target"], found["speed"], found["speed_own"], found["probe_r2"],
-            played.sliding_cm_s(moved), float(jump), spent)
+    row = (found["source"], found["target"], found["speed"], found["speed_own"], found["probe_r2"],
+           played.sliding_cm_s(moved), float(jump), spent)
+    _common.say(" ".join(f"{value:.3f}" for value in row))
+    return row
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ def command():
 @click.option("--out", type=PATH, default=Path("bds_run"), show_default=True, help="Folder of the training.")
 @click.option("--resume", is_flag=True, help="Go on where the training in --out stopped, exactly.")
 @click.option("--flow", "flow_only", is_flag=True, help="Train the flow only, anew, on the trained cVAE in --out.")
+@click.option("--from", "begin", type=PATH, metavar="RUN", help="Begin with the networks of a finished training, and tune them.")
 @click.option("--iterations", type=click.IntRange(1), help="Iterations of the cVAE.")
 @click.option("--seed", type=click.IntRange(0), help="Seed of everything random.")
 @click.option("--model", default="bds", show_default=True, type=click.Choice(["bds", "bds-2021", "cvae", "cae", "mt-vae"]),
@@ -30,7 +31,7 @@ def command():
 @click.option("--seconds", type=click.FloatRange(1), help="Train a baseline's first stage for about so long instead of --iterations.")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
 @click.option("--quiet", is_flag=True, help="Show no progress.")
-def bds(corpora, config, out, resume, flow_only, iterations, seed, model, hidden, seconds, device, quiet):
+def bds(corpora, config, out, resume, flow_only, begin, iterations, seed, model, hidden, seconds, device, quiet):
     """Train behaviour transfer: the cVAE, then the flow on its frozen code.
 
     Writes OUT/weights.npz, which `mrs transfer --weights OUT` and `mrs eval bds OUT` take. Numbers go to OUT/log.jsonl,
@@ -43,11 +44,11 @@ def bds(corpora, config, out, resume, flow_only, iterations, seed, model, hidden
 
     if not corpora:
         raise UsageError("Expected --data CORPUS, but there is none. Make one: mrs data bvh FOLDER -o CORPUS")
-    if (resume or flow_only) and (config or iterations or seed is not None):
+    if (resume or flow_only) and (config or begin or iterations or seed is not None):
         raise UsageError("Expected no recipe with --resume or --flow, which take the one in --out, but got one.")
     if model != "bds":
-        if resume or flow_only or config:
-            raise UsageError(f"Expected no --resume, --flow or --config with --model {model}, but got one.")
+        if resume or flow_only or config or begin:
+            raise UsageError(f"Expected no --resume, --flow, --from or --config with --model {model}, but got one.")
         click.echo(_rival(corpora, out, quiet, seconds, kind=model, hidden=hidden, iterations=iterations, seed=seed))
         return
     if hidden or seconds:
@@ -55,7 +56,7 @@ def bds(corpora, config, out, resume, flow_only, iterations, seed, model, hidden
     made = recipe.read(config, iterations=iterations, seed=seed)
     shown = progress.choose(quiet)
     with shown:
-        path = session.session([corpus.load(c) for c in corpora], out, made, resume=resume, flow_only=flow_only,
+        path = session.session([corpus.load(c) for c in corpora], out, made, resume=resume, flow_only=flow_only, begin=begin,
                                device=resolve_device(device), shown=shown, facts={"data": [c.name for c in corpora]})
     click.echo(path)
 

@@ -29,18 +29,44 @@ def state_error(x, target, weights, share, energy: float, place: float = 1.0) ->
     differences of these (but for velocities, which are differences already and always count fully), plus `energy` times the
     difference of the root mean squares of changes within the window, by feature: motion must not be damped.
     """
-    x, target = x[..., STATE] * weights, target[..., STATE] * weights
-    difference = x - target
-    first = (difference[:, 1:] - difference[:, :-1])[..., :POSE_SIZE]
-    second = first[:, 1:] - first[:, :-1]
-    posture, speed = difference[..., :POSE_SIZE], difference[..., POSE_SIZE:]
-    rows = [(values.square().sum(-1) * share[-values.shape[1] :]).mean() for values in (posture, speed, first, second)]
-    total = place * rows[0] + rows[1] + 10 * rows[2] + 10 * rows[3]
-    if energy <= 0:
-        return total
-    moves, wanted = ((v[:, 1:] - v[:, :-1])[..., :POSE_SIZE] for v in (x, target))
-    strength = ((moves.square().mean(1) + 1e-6).sqrt() - (wanted.square().mean(1) + 1e-6).sqrt()).square().sum(-1).mean()
-    return total + 36 * energy * strength
+    near, strength = _Error.apply(x[..., STATE], target[..., STATE], weights, _quadratic(share, place))
+    return near + 36 * energy * strength if energy > 0 else near
+
+
+def _quadratic(share: torch.Tensor, place: float) -> torch.Tensor:
+    """Matrices (2, T, T), of posture and of velocities: the error of differences d (T,) of one feature is d' Q d."""
+    count, out = len(share), []
+    for weights in ((place, 10, 10), (1, 0, 0)):
+        total, moves = torch.zeros(count, count, device=share.device), torch.eye(count, device=share.device)
+        for weight in weights:
+            total = total + weight / len(moves) * moves.T @ (share[count - len(moves) :, None] * moves)
+            moves = moves[1:] - moves[:-1]
+        out.append(total)
+    return torch.stack(out)
+
+
+class _Error(torch.autograd.Function):
+    """Both parts of :func:`state_error` with their gradient in x, in few passes over the data: (B, T, STATE_SIZE) to numbers."""
+
+    @staticmethod
+    def forward(ctx, x, target, weights, quadratic):
+        x, target = x * weights, target * weights
+        difference = x - target
+        pulled = torch.cat([quadratic[0] @ difference[..., :POSE_SIZE], quadratic[1] @ difference[..., POSE_SIZE:]], -1)
+        steps, wanted = ((v[:, 1:] - v[:, :-1])[..., :POSE_SIZE] for v in (x, target))
+        rms, goal = ((v.square().mean(1) + 1e-6).sqrt() for v in (steps, wanted))
+        off = rms - goal
+        ctx.save_for_backward(pulled, steps, off / rms, weights)
+        return (difference * pulled).sum() / len(x), off.square().sum() / len(x)
+
+    @staticmethod
+    def backward(ctx, near, strength):
+        pulled, steps, ratio, weights = ctx.saved_tensors
+        grad = pulled * (2 * near / len(pulled) * weights)
+        moved = steps * (ratio * weights[:POSE_SIZE] * (2 * strength / len(pulled) / steps.shape[1]))[:, None]
+        grad[:, 1:, :POSE_SIZE] += moved
+        grad[:, :-1, :POSE_SIZE] -= moved
+        return grad, None, None, None
 
 
 def joint_error(joints, target, share=None) -> torch.Tensor:

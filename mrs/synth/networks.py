@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from mrs.synth import recurrent
 from mrs.synth.features import CONTACT, POSE_SIZE, RATE_HZ, SIZE, STATE, STATE_SIZE
 
 AHEAD = 3
@@ -48,8 +49,11 @@ class Encoder(nn.Module):
 
     def forward(self, steps: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """steps (B, T, SIZE) standardised; T is a multiple of CHUNK."""
-        hidden, _ = self.gru(self.inner(steps.unflatten(1, (-1, CHUNK)).flatten(2)))
-        mu, logstd = self.head(torch.cat([hidden.mean(1), hidden[:, -1]], -1)).chunk(2, -1)
+        inner = self.inner(steps.unflatten(1, (-1, CHUNK)).flatten(2)).transpose(0, 1)
+        given = nn.functional.linear(inner, self.gru.weight_ih_l0, self.gru.bias_ih_l0).float()
+        start = given.new_zeros(given.shape[1], self.gru.hidden_size)
+        hidden = recurrent.gru(given, start, self.gru.weight_hh_l0, self.gru.bias_hh_l0)
+        mu, logstd = self.head(torch.cat([hidden.mean(0), hidden[-1]], -1)).chunk(2, -1)
         return mu, logstd.clamp(-6, 2)
 
 
@@ -67,7 +71,9 @@ class Planner(nn.Module):
 
     def forward(self, z: torch.Tensor) -> torch.Tensor:
         """z (B, latent) to (B, window + 1, SIZE); the contacts are logits."""
-        return self.waves @ self.net(z).unflatten(-1, (WAVES, SIZE))
+        waves = self.net(z).unflatten(-1, (WAVES, SIZE)).float()
+        with torch.autocast(z.device.type, enabled=False):
+            return self.waves @ waves
 
 
 class Follower(nn.Module):
@@ -82,10 +88,29 @@ class Follower(nn.Module):
         nn.init.zeros_(self.out.weight)
         nn.init.zeros_(self.out.bias)
 
-    def forward(self, off, speed, coming, state):
-        """One step: corrections (B, AHEAD, SIZE) and the new hidden state."""
-        state = self.cell(torch.cat([off, speed, coming], -1), state)
-        return self.out(state).unflatten(-1, (AHEAD, SIZE)), state
+    def forward(self, system, coming, state, net: BehaviourNet):
+        """What is added to the plan (B, steps * AHEAD, SIZE), contacts as logits, from offset and speed (B, 2 STATE_SIZE).
+
+        The spring and what the output pushes are linear, so that within a step only the offset and speed at its end are
+        needed for the next one; the frames between come for all steps at once.
+        """
+        spring = torch.as_tensor(spring_matrix(net.shape.halflife_s, AHEAD), dtype=torch.float32, device=system.device)
+        scale = torch.cat([net.std[STATE], net.step[STATE]])
+        weight, bias = (v.unflatten(0, (AHEAD, SIZE)) for v in (self.out.weight, self.out.bias[:, None]))
+        pushes, tapped = (torch.einsum("ra,asc->rsc", spring[:, 2:], v[:, STATE] * net.step[STATE][:, None]) for v in (weight, bias))
+        given, seen = self.cell.weight_ih[:, 2 * STATE_SIZE :], self.cell.weight_ih[:, : 2 * STATE_SIZE] / scale
+        given = nn.functional.linear(coming.transpose(0, 1), given, self.cell.bias_ih).float()
+        states, systems = recurrent.driven(
+            given, state, system, seen, self.cell.weight_hh, self.cell.bias_hh, pushes[AHEAD - 1 :].flatten(0, 1),
+            tapped[AHEAD - 1 :].flatten(), tuple(map(tuple, spring[AHEAD - 1 :, :2].tolist())))
+        inner = nn.functional.linear(states, torch.cat([*pushes[: AHEAD - 1], weight[:, CONTACT].flatten(0, 1)]),
+                                     torch.cat([*tapped[: AHEAD - 1, :, 0], bias[:, CONTACT].flatten()])).float()
+        off, speed = systems[:-1].chunk(2, -1)
+        moved = [inner[..., k * STATE_SIZE : (k + 1) * STATE_SIZE] + float(spring[k, 0]) * off + float(spring[k, 1]) * speed
+                 for k in range(AHEAD - 1)]
+        moved = torch.stack([*moved, systems[1:, :, :STATE_SIZE]], 2)
+        contacts = inner[..., (AHEAD - 1) * STATE_SIZE :].unflatten(-1, (AHEAD, -1))
+        return torch.cat([moved, contacts], -1).transpose(0, 1).flatten(1, 2)
 
 
 class BehaviourNet(nn.Module):
@@ -128,25 +153,27 @@ class BehaviourNet(nn.Module):
         off = (start - plan[:, 0])[:, STATE]
         speed = ((start - before) - (plan[:, 1] - plan[:, 0]))[:, STATE]
         speed = torch.cat([speed[:, :POSE_SIZE], torch.zeros_like(speed[:, POSE_SIZE:])], -1)
-        z = z[:, None].expand(-1, plan.shape[1], -1) if z.ndim == 2 else z
-        state = torch.tanh(self.follower.start(z[:, 0]))
-        std, step = self.std[STATE], self.step[STATE]
-        coming, parts = self._coming(plan, z), []
-        matrix = torch.as_tensor(spring_matrix(self.shape.halflife_s, AHEAD), dtype=plan.dtype, device=plan.device)
-        for number in range(coming.shape[1]):
-            more, state = self.follower(off / std, speed / step, coming[:, number], state)
-            moved = matrix @ torch.cat([off[:, None], speed[:, None], more[..., STATE] * step], 1)
-            off, speed = moved[:, AHEAD - 1], moved[:, AHEAD]
-            parts.append(torch.cat([moved[:, :AHEAD], more[..., CONTACT]], -1))
-        return torch.cat([start[:, None], plan[:, 1:] + torch.cat(parts, 1)[:, : plan.shape[1] - 1]], 1)
+        still = z.ndim == 2
+        z = z[:, None] if still else z
+        coming, state = self._coming(plan, z, still), torch.tanh(self.follower.start(z[:, 0])).float()
+        left = self.follower(torch.cat([off, speed], -1), coming, state, self)
+        return torch.cat([start[:, None], plan[:, 1:] + left[:, : plan.shape[1] - 1]], 1)
 
-    def _coming(self, plan: torch.Tensor, z: torch.Tensor) -> torch.Tensor:
-        """What the plan brings in each step of AHEAD frames: (B, steps, cell / 2)."""
-        seen = torch.cat([self.normalised(plan)[..., STATE], torch.sigmoid(plan[..., CONTACT])], -1)[:, 1:]
-        missing = -seen.shape[1] % AHEAD
-        seen = torch.cat([seen, seen[:, -1:].expand(-1, missing, -1)], 1)
-        z = z[:, 1::AHEAD]
-        return self.follower.coming(torch.cat([seen.unflatten(1, (-1, AHEAD)).flatten(2), z], -1))
+    def _coming(self, plan: torch.Tensor, z: torch.Tensor, still: bool) -> torch.Tensor:
+        """What the plan brings in each step of AHEAD frames: (B, steps, cell / 2); `still` where z is the same all along.
+
+        Standardising is folded into the first layer's weights.
+        """
+        missing = (1 - plan.shape[1]) % AHEAD
+        seen = plan[:, 1:] if not missing else torch.cat([plan[:, 1:], plan[:, -1:].expand(-1, missing, -1)], 1)
+        seen, layer = seen.unflatten(1, (-1, AHEAD)), self.follower.coming[0]
+        weight = layer.weight[:, : AHEAD * SIZE].unflatten(1, (AHEAD, SIZE))
+        state = weight[..., STATE] / self.std[STATE]
+        bias = layer.bias - (state * self.mean[STATE]).sum((1, 2))
+        of_z = nn.functional.linear(z[:, :1] if still else z[:, 1::AHEAD], layer.weight[:, AHEAD * SIZE :], bias)
+        contacts = nn.functional.linear(torch.sigmoid(seen[..., CONTACT]).flatten(2), weight[..., CONTACT].flatten(1))
+        state = nn.functional.pad(state, (0, SIZE - STATE_SIZE)).flatten(1)
+        return nn.functional.gelu(nn.functional.linear(seen.flatten(2), state) + contacts + of_z)
 
 
 def spring(off, speed, halflife_s: float):
@@ -216,5 +243,6 @@ class Critic(nn.Module):
         state = window[..., STATE]
         steps = (state[:, 1:] - state[:, :-1]) / model.step[STATE]
         values = (state[:, 1:] - model.mean[STATE]) / model.std[STATE]
-        patches = torch.cat([values, steps], -1).unfold(1, 8, 4).flatten(2)
-        return self.net(patches)[..., 0]
+        seen = torch.cat([values, steps], -1)
+        patches = torch.stack([seen[:, at : at + 8] for at in range(0, seen.shape[1] - 7, 4)], 1)
+        return self.net(patches.transpose(-1, -2).flatten(2))[..., 0]

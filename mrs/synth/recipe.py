@@ -12,11 +12,15 @@ from mrs.errors import InputError, UsageError
 
 @dataclass(frozen=True)
 class Recipe:
-    """Stage 1 is the cVAE, stage 2 the flow (names with flow_)."""
+    """Stage 1 is the cVAE, stage 2 the flow (names with flow_).
+
+    Of every `batch`, a share of `rolled` is rolled out, the rest learns code and plan only; `beside` of it is what joints,
+    soles, critic and the second encoding see. `half` computes products in bfloat16 where the machine has instructions for it.
+    """
 
     seed: int = 0
     iterations: int = 6000
-    batch: int = 48
+    batch: int = 192
     lr: float = 1.5e-3
     latent: int = 64
     width: int = 192
@@ -45,6 +49,9 @@ class Recipe:
     critic_weight: float = 0.05
     critic_from: float = 0.25
     critic_lr: float = 4e-4
+    rolled: float = 0.3334
+    beside: float = 0.0834
+    half: int = 1
     check_every: int = 500
     patience: int = 12
     classifier_iterations: int = 700

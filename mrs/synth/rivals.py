@@ -100,13 +100,13 @@ class Rival:
 
 
 class Trainer:
-    """One training of a rival; `wasteful` also does what the published loop does for nothing, to be timed."""
+    """One training of a rival; what the published loop does for nothing besides is in benchmarks/published_loop.py."""
 
-    def __init__(self, settings: Settings, windows: Windows, wasteful: bool = False):
+    def __init__(self, settings: Settings, windows: Windows):
         if settings.kind not in KINDS:
             raise UsageError(f"Expected a model of {', '.join(KINDS)}, but got '{settings.kind}'.")
         torch.manual_seed(settings.seed)
-        self.settings, self.windows, self.wasteful = settings, windows, wasteful
+        self.settings, self.windows = settings, windows
         self.rng, self.draw = np.random.default_rng(settings.seed), windows.draw()
         values = torch.as_tensor(postures(windows.take(self.draw.rows(self.rng, 1500))))
         model = mtvae.MtVae(SIZE, settings.hidden, PAST) if settings.kind == "mt-vae" else bds2021.Published(SIZE, settings.hidden)
@@ -143,10 +143,6 @@ class Trainer:
         mu, logstd = model.encode(x)
         z = mu if kind == "cae" else mu + logstd.exp() * torch.randn_like(mu)
         terms = {"recon": c.recon * (model.decode(z, x[:, 0], WINDOW) - x[:, 1:]).square().mean()}
-        if self.wasteful:
-            model.decode(model.encode(x.flip(0))[0], x[:, 0], WINDOW)
-            with torch.no_grad():
-                model.decode(model.encode(x)[0], x[:, 0], WINDOW)
         if kind == "cae":
             return terms
         kl = bds2021.kl_nats(mu, logstd)
@@ -159,11 +155,11 @@ class Trainer:
 
     def _regressed(self, mu, x) -> torch.Tensor:
         """Train the regressor on the code, then return its error as the encoder is punished with, all in legal order."""
-        seen = mu if self.wasteful else mu.detach()
+        seen = mu.detach()
         for _ in range(self.constants.regressor_steps):
             at = torch.full((len(x),), int(self.rng.integers(0, self.constants.frames)))
             self.regressing.zero_grad()
-            (self.regressor(seen, at) - x[:, int(at[0])]).square().mean().backward(retain_graph=self.wasteful)
+            (self.regressor(seen, at) - x[:, int(at[0])]).square().mean().backward()
             self.regressing.step()
         for parameter in self.rival.model.parameters():
             parameter.grad = None

@@ -23,15 +23,15 @@ RECIPE, LOG, WEIGHTS, FLOW = "recipe.json", "log.jsonl", "weights.npz", "flow.pt
 
 
 def session(corpora: list[Corpus], out: Path, recipe: Recipe, *, resume: bool = False, flow_only: bool = False,
-            device: str = "cpu", shown: progress.Silent | None = None, facts: dict | None = None) -> Path:
-    """Train and return the path of the weights."""
+            begin: Path | None = None, device: str = "cpu", shown: progress.Silent | None = None, facts: dict | None = None) -> Path:
+    """Train and return the path of the weights; `begin` is a training whose networks this one begins with."""
     shown = shown or progress.Silent()
     recipe = _recipe(out, recipe, resume or flow_only)
     out.mkdir(parents=True, exist_ok=True)
     with shown.step("windows", None):
         data = windows.build(corpora, out / "cache")
     with _log(out, resume or flow_only) as tell:
-        model = _trained(out, recipe, data, device, flow_only, resume, shown, tell)
+        model = _trained(out, recipe, data, device, flow_only, resume, shown, tell, begin)
         found = _flow(out, recipe, data, model, resume and not flow_only, shown, tell)
     header = {"recipe": dataclasses.asdict(recipe), "labels": data.labels, "torch": torch.__version__, **(facts or {})}
     weights.save(out / WEIGHTS, model, found, header)
@@ -52,9 +52,11 @@ def _recipe(out: Path, recipe: Recipe, again: bool) -> Recipe:
     return recipe
 
 
-def _trained(out, recipe, data, device, flow_only, resume, shown, tell):
+def _trained(out, recipe, data, device, flow_only, resume, shown, tell, begin):
     """Train the cVAE, or read the best one of a training that is over; its networks come back on the CPU."""
     trainer = train.Trainer(recipe, data, device)
+    if begin is not None:
+        trainer.begin(train.load(best_of(begin)))
     if resume and not flow_only:
         state = train.load(out / train.CHECKPOINT)
         trainer.restore(state)
@@ -62,9 +64,14 @@ def _trained(out, recipe, data, device, flow_only, resume, shown, tell):
         check = checks.Check(data, recipe.seed, recipe.classifier_iterations) if _checkable(data) else None
         with shown.step("cVAE", recipe.iterations, "iterations") as update:
             train.run(trainer, out, check, _both(tell, update))
-    best = out / "best.pt"
-    trainer.restore(train.load(best if best.is_file() else out / train.CHECKPOINT))
+    trainer.restore(train.load(best_of(out)))
     return trainer.model.to("cpu").eval()
+
+
+def best_of(run: Path) -> Path:
+    """The checkpoint that a training's weights are made from."""
+    best = run / "best.pt"
+    return best if best.is_file() else run / train.CHECKPOINT
 
 
 def _checkable(data) -> bool:

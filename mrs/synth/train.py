@@ -43,9 +43,9 @@ class Trainer:
         seen = (seen[:, 1:] - seen[:, :1]).flatten(1)
         self.posture_mean, self.posture_m = seen.mean(0), float((seen - seen.mean(0)).square().mean().sqrt())
         self.optimisers = {
-            "model": torch.optim.Adam(self.model.parameters(), lr=recipe.lr),
-            "probe": torch.optim.Adam(self.probe.parameters(), lr=1e-3),
-            "critic": torch.optim.Adam(self.critic.parameters(), lr=recipe.critic_lr, betas=(0.5, 0.9))}
+            "model": torch.optim.Adam(self.model.parameters(), lr=recipe.lr, fused=True),
+            "probe": torch.optim.Adam(self.probe.parameters(), lr=1e-3, fused=True),
+            "critic": torch.optim.Adam(self.critic.parameters(), lr=recipe.critic_lr, betas=(0.5, 0.9), fused=True)}
         ramp = torch.clamp(torch.arange(WINDOW + 1) / RATE_HZ / 0.4, max=1.0)
         self.share = (recipe.early_share + (1 - recipe.early_share) * ramp).to(device)
         self.gamma, self.iteration = recipe.gamma, 0
@@ -67,12 +67,13 @@ class Trainer:
         """One iteration: the probe and the critic on what is detached, then the model against both, frozen."""
         window, start, before = self.batch()
         target = window[:, 1:]
-        amp = torch.autocast("cuda", torch.bfloat16) if self.device.startswith("cuda") else nullcontext()
-        with amp:
+        with self._precision():
             mu, logstd = self.model.encode(target)
+            mu, logstd = mu.float(), logstd.float()
             z = mu + logstd.exp() * torch.randn_like(mu)
             plan = self.model.plan(z)
-            rolled = self.model.roll(plan, z, start, before)
+            few = slice(max(round(self.recipe.rolled * len(z)), 1))
+            rolled = self.model.roll(plan[few], z[few], start[few], before[few])
         numbers = {"probe": self._train_probe(mu.detach(), target)}
         uses_critic = self.recipe.critic_weight > 0 and self.iteration >= self.recipe.critic_from * self.recipe.iterations
         if uses_critic:
@@ -91,33 +92,47 @@ class Trainer:
         self.iteration += 1
         return numbers | {name: float(value.detach()) for name, value in terms.items()} | {"kl_nats": kl, "gamma": self.gamma}
 
+    def _precision(self):
+        """Products in bfloat16 where the recipe wants it: on CUDA, and on a CPU that has instructions for it."""
+        half = self.recipe.half and (self.device.startswith("cuda") or getattr(torch.cpu, "_is_avx512_bf16_supported", bool)())
+        return torch.autocast(torch.device(self.device).type, torch.bfloat16) if half else nullcontext()
+
     def _terms(self, window, start, before, mu, logstd, plan, rolled, uses_critic) -> dict[str, torch.Tensor]:
         """Every weighted term of the model's loss."""
         r, w = self.recipe, self.weights
         target = window[:, 1:]
+        few, others, count = self._beside(rolled, 0), self._beside(rolled, 1), len(rolled)
         with torch.no_grad():
-            blended = networks.inertialised(window, start, before, r.halflife_s)
-            half = len(window) // 3
-            goal = self.skeleton.joints(blended[:half])
-        joints, soles = self.skeleton.joints(rolled[:half], soles=True)
-        touching = torch.minimum(target[:half, 1:, CONTACT], target[:half, :-1, CONTACT]) * (self.share[1:, None] >= 1)
+            blended = networks.inertialised(window[:count], start[:count], before[:count], r.halflife_s)
+            goal = self.skeleton.joints(blended[few])
+        found = rolled[few]
+        joints, soles = self.skeleton.joints(found, soles=True)
+        touching = torch.minimum(target[few, 1:, CONTACT], target[few, :-1, CONTACT]) * (self.share[1:, None] >= 1)
         terms = {
             "plan": r.plan_weight * losses.state_error(plan, target, w, torch.ones_like(self.share), r.energy_weight, r.plan_place),
             "roll": r.roll_weight * losses.state_error(rolled, blended, w, self.share, r.energy_weight, r.roll_place),
             "joints": r.joint_weight * losses.joint_error(joints, goal, self.share),
-            "slide": r.slide_weight * losses.slide_error(steps_m(soles, rolled[:half]), touching),
-            "contact": r.contact_weight * (losses.contact_error(plan, target) + losses.contact_error(rolled[:, 1:], target[:, 1:])),
+            "slide": r.slide_weight * losses.slide_error(steps_m(soles, found), touching),
+            "contact": r.contact_weight * (losses.contact_error(plan, target) + losses.contact_error(rolled[:, 1:], target[:count, 1:])),
             "kl": self.gamma * losses.kl_nats(mu, logstd)}
         if r.probe_weight > 0:
             found = self._probe_error(mu, target)
             late = self.iteration >= round(r.probe_late_from * r.iterations)
             terms["hide"] = -r.probe_weight * found.clamp(max=r.probe_clamp_late if late else r.probe_clamp)
         if r.again_weight > 0:
-            again, _ = self.model.encode(torch.cat([rolled[..., :CONTACT.start], torch.sigmoid(rolled[..., CONTACT])], -1))
-            terms["again"] = r.again_weight * (again - mu.detach()).square().mean()
+            found = rolled[others]
+            with self._precision():
+                again, _ = self.model.encode(torch.cat([found[..., :CONTACT.start], torch.sigmoid(found[..., CONTACT])], -1))
+            terms["again"] = r.again_weight * (again - mu[others].detach()).square().mean()
         if uses_critic:
-            terms["fool"] = r.critic_weight * (self.critic(self.model, rolled[len(rolled) // 2 :]) - 1).square().mean()
+            terms["fool"] = r.critic_weight * (self.critic(self.model, rolled[others]) - 1).square().mean()
         return terms
+
+    def _beside(self, rolled: torch.Tensor, number: int) -> slice:
+        """The roll-outs that what stands beside their error sees: the first (number 0) or last `beside` of a batch."""
+        count = min(max(round(self.recipe.beside * self.recipe.batch), 1), len(rolled))
+        last = len(rolled) if number else count
+        return slice(last - count, last)
 
     def _probe_error(self, mu, target) -> torch.Tensor:
         """Error of the probe at a random time each, where saying the mean would be 1."""
@@ -137,8 +152,9 @@ class Trainer:
         return float(error.detach())
 
     def _train_critic(self, fake, real) -> float:
-        half = len(real) // 2
-        error = (self.critic(self.model, real[:half]) - 1).square().mean() + self.critic(self.model, fake[:half]).square().mean()
+        few = self._beside(fake, 0)
+        said = self.critic(self.model, torch.cat([real[few], fake[few]]))
+        error = (said[: len(said) // 2] - 1).square().mean() + said[len(said) // 2 :].square().mean()
         self.optimisers["critic"].zero_grad()
         error.backward()
         self.optimisers["critic"].step()
@@ -158,6 +174,15 @@ class Trainer:
                 "cuda": torch.cuda.get_rng_state() if self.device.startswith("cuda") else None,
                 "networks": {name: getattr(self, name).state_dict() for name in ("model", "probe", "critic")},
                 "optimisers": {name: o.state_dict() for name, o in self.optimisers.items()}}
+
+    def begin(self, state: dict) -> None:
+        """Take the networks of another training, and nothing else of it."""
+        try:
+            for name, values in state["networks"].items():
+                getattr(self, name).load_state_dict(values)
+        except RuntimeError as error:
+            raise InputError(f"Expected a training to begin with whose networks have the sizes of the recipe, but they have not: "
+                             f"{str(error).splitlines()[-1].strip()}") from None
 
     def restore(self, state: dict) -> None:
         """Take up what :meth:`state` said."""

@@ -97,6 +97,44 @@ def test_resumed_session_goes_on(tmp_path):
     assert all(torch.equal(one[name], two[name]) for name in one)
 
 
+def test_a_training_begins_with_another(tmp_path, data):
+    """--from takes the networks and nothing else; other sizes are refused."""
+    made = recipe.make(puppets.SMALL)
+    first = train.Trainer(made, data)
+    losses(first, 3)
+    train.save(tmp_path / "checkpoint.pt", first.state())
+    second = train.Trainer(recipe.make({**puppets.SMALL, "seed": 5}), data)
+    second.begin(train.load(session.best_of(tmp_path)))
+    assert all(torch.equal(a, b) for a, b in zip(first.model.parameters(), second.model.parameters(), strict=True))
+    assert second.iteration == 0 and not second.optimisers["model"].state_dict()["state"]
+    with pytest.raises(InputError, match="sizes of the recipe"):
+        train.Trainer(recipe.make({**puppets.SMALL, "latent": 5}), data).begin(first.state())
+
+
+def test_a_share_is_rolled_out(data, monkeypatch):
+    """Of a batch of 16 with a share of a quarter, 4 windows are rolled out, and every one is planned."""
+    trainer = train.Trainer(recipe.make({**puppets.SMALL, "batch": 16, "rolled": 0.25, "beside": 0.125}), data)
+    seen = {}
+    for name in ("plan", "roll"):
+        own = getattr(trainer.model, name)
+        monkeypatch.setattr(trainer.model, name, lambda z, *rest, own=own, name=name: seen.setdefault(name, own(z, *rest)))
+    trainer.step()
+    assert (len(seen["plan"]), len(seen["roll"])) == (16, 4)
+
+
+def test_tensorboard_logs_can_be_read(tmp_path):
+    """Where TensorBoard is installed, a training's numbers are in its own files too, without a login."""
+    pytest.importorskip("tensorboard")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    session.session([puppets.make(tmp_path / "corpus")], tmp_path / "run", recipe.make(puppets.SMALL))
+    log = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
+    events = EventAccumulator(str(tmp_path / "run" / "tensorboard")).Reload()
+    for name in ("kl_nats", "flow_nll_nats"):
+        wanted = [(row["iteration"], pytest.approx(row[name], rel=1e-5)) for row in log if name in row]
+        assert [(event.step, event.value) for event in events.Scalars(name)] == wanted
+
+
 def test_flow_needs_a_training(tmp_path):
     """--flow on nothing says what to type."""
     with pytest.raises(InputError, match="without --resume"):
