@@ -10,7 +10,7 @@ PAGE = ROOT / "THIRD_PARTY.md"
 LIBRARIES = {
     "av": "BSD-3-Clause; its wheels hold FFmpeg (LGPL-2.1-or-later, and x264, GPL-2.0-or-later)",
     "click": "BSD-3-Clause", "numpy": "BSD-3-Clause", "onnxruntime": "MIT",
-    "opencv-python-headless": "Apache-2.0; its wheels hold FFmpeg (LGPL-2.1)", "pluggy": "MIT", "PyYAML": "MIT", "rich": "MIT",
+    "opencv-python-headless": "Apache-2.0; its wheels hold FFmpeg (LGPL-2.1)", "pluggy": "MIT", "PyYAML": "MIT", "rich": "MIT", "safetensors": "Apache-2.0",
     "scipy": "BSD-3-Clause", "threadpoolctl": "BSD-3-Clause", "torch": "BSD-3-Clause",
 }
 """Licences of what setup.cfg requires, as the projects state them."""
