@@ -129,10 +129,10 @@ class _Driven(torch.autograd.Function):
             direct = _gates_back(total, states[t], *gates[t], pulled[t], at_given[t], at_recurrent[t])
             left = products(at_recurrent[t], ready, direct)
             at_system = products(at_given[t], seen_ready, _decayed(at_system, back) + grad_system[t])
-        steps, before, after = torch.stack(steps[::-1]), torch.stack(states[:-1]), torch.stack(states[1:])
+        pushed, before, after = torch.stack(steps[::-1]), torch.stack(states[:-1]), torch.stack(states[1:])
         return (at_given, left, at_system, products.summed(at_given, torch.stack(systems[:-1])),
-                products.summed(at_recurrent, before), at_recurrent.sum((0, 1)), products.summed(steps, after),
-                steps.sum((0, 1)), None)
+                products.summed(at_recurrent, before), at_recurrent.sum((0, 1)), products.summed(pushed, after),
+                pushed.sum((0, 1)), None)
 
 
 def _decayed(system, decay):

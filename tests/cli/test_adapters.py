@@ -155,23 +155,23 @@ def test_a_body_that_is_not_there_is_one_line(walk, tmp_path, capsys):
     assert ended.code == 4 and len(ended.err.strip().splitlines()) == 1 and "MRS_SMPL_DIR" in ended.err
 
 
-def test_auto_takes_smplify_for_2d_alone(walk, tmp_path, capsys):
+def test_auto_takes_hmr_for_2d_alone(walk, tmp_path, capsys):
     """A detector without 3D landmarks and no lifter named: smplify end to end, and a note that says so."""
     folder, truth = walk
     ended = here(capsys, "run", "--detector", f"openpose:{folder}", *FLAGS, *QUICK, "-o", tmp_path / "o", "--json")
     report = json.loads(ended.out)
-    assert ended.code == 0 and report["stages"]["lifter"]["name"] == "smplify"
+    assert ended.code == 0 and report["stages"]["lifter"]["name"] == "hmr"
     assert any("makes bodies from 2D alone" in line for line in report["warnings"])
     assert pose_mm(Motion.load(tmp_path / "o/persons/01/motion.npz"), truth) < 120
 
 
-def test_auto_takes_smplify_for_rtmpose(tmp_path, capsys):
+def test_auto_takes_hmr_for_rtmpose(tmp_path, capsys):
     """A network that sees 17 points in 2D, on pictures: from the clip to BVH without a lifter named."""
     net = pose_nets.write(tmp_path / "net.onnx", "standing")
     ended = here(capsys, "run", SAMPLE, "-o", tmp_path / "o", "--detector", "rtmpose", "--set", f"detector.model={net}", "--end", "0.35", *QUICK,
                  "--person", "largest", "--no-overlay", "--quiet", "--json", "--set", "tracker.min_seen_s=0.2")
     assert ended.code == 0, ended.err
     report = json.loads(ended.out)
-    assert report["stages"]["lifter"]["name"] == "smplify" and (tmp_path / "o/persons" / "01" / "motion.bvh").is_file()
+    assert report["stages"]["lifter"]["name"] == "hmr" and (tmp_path / "o/persons" / "01" / "motion.bvh").is_file()
     upright = rotations.quat_to_matrix(Motion.load(tmp_path / "o/persons/01/motion.npz").local_quat_wxyz[:, 0])[:, 1, 1]
     assert upright.min() > 0.8

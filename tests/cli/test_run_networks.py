@@ -46,7 +46,7 @@ def check(out, report, filmed, largest_median: float):
     away = np.linalg.norm(track.keypoints_px[..., :2] - truth_track.keypoints_px[..., :2], axis=-1)
     height = np.linalg.norm(truth_track.boxes_px[:, 2:] - truth_track.boxes_px[:, :2], axis=1).mean()
     assert np.median(away) < largest_median * height
-    assert report["stages"]["lifter"]["name"] == "smplify"
+    assert report["stages"]["lifter"]["name"] == "hmr"
     motion = Motion.load(out / "persons/01/motion.npz")
     assert 1000 * np.linalg.norm(about_hips(motion) - about_hips(truth), axis=-1).mean() < 40
     roots = [m.camera.to_camera(m.root_pos_m[:, None])[:, 0] for m in (motion, truth)]
