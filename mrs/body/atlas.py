@@ -69,10 +69,6 @@ class Atlas:
                 rows[asked], known[asked] = own[nearest], away < 0.1
         return rows, known
 
-    def regions(self, rows: np.ndarray) -> np.ndarray:
-        """The limbs (N,) of some samples, numbered from 1 as in REGIONS."""
-        return REGION_OF_PART[self.part[rows]]
-
 
 def vertex_regions(body: Body) -> np.ndarray:
     """Which region (V,) each vertex belongs to, numbered from 1 as in REGIONS."""

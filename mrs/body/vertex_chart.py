@@ -25,11 +25,10 @@ CHUNK = 256
 
 @dataclass(frozen=True)
 class VertexChart:
-    """Points of the body's surface, with embeddings (V, D) of unit length and their limbs (V,)."""
+    """Points of the body's surface, with embeddings (V, D) of unit length."""
 
     surface: atlas.Surface
     embeddings: np.ndarray
-    region: np.ndarray
 
     def find(self, part: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return rows (N,) of the vertices nearest to embeddings (N, D), and whether they say anything (N,).
@@ -42,10 +41,6 @@ class VertexChart:
                              f"got {got}. Give the atlas of the model that made the dump.")
         chunks = [(values[i : i + CHUNK] @ self.embeddings.T).argmax(1) for i in range(0, len(values), CHUNK)]
         return np.concatenate([np.zeros(0, int), *chunks]), np.abs(values).max(1, initial=0) > 0
-
-    def regions(self, rows: np.ndarray) -> np.ndarray:
-        """The limbs (N,) of some vertices, numbered from 1 as in REGIONS of :mod:`mrs.body.atlas`."""
-        return self.region[rows]
 
 
 def holds_embeddings(path: Path) -> bool:
@@ -75,9 +70,9 @@ def read(path: Path, mesh: str | Path | None = None, body: str | None = None) ->
         raise InputError(f"Expected embeddings (V, D), or features (V, K) and embeddings (K, D), in {path}, but they can't be "
                          f"used: {reason(error)}.") from None
     rest = _rest(path, found.get("rest_m"), mesh, len(embeddings))
-    own, rows = atlas.computed(body), atlas.nearest_rows(rest, None, body)
+    surface = atlas.computed(body).surface.at(atlas.nearest_rows(rest, None, body))
     unit = embeddings / np.maximum(np.linalg.norm(embeddings, axis=1, keepdims=True), 1e-6)
-    return VertexChart(own.surface.at(rows), unit, own.regions(rows))
+    return VertexChart(surface, unit)
 
 
 def _rest(path: Path, held: Any, mesh: str | Path | None, count: int) -> np.ndarray:

@@ -80,8 +80,12 @@ def verify(names: tuple[str, ...]):
         if name not in data.EMBEDDED:
             model_cache.named(name)
     for name in names or [*data.EMBEDDED, *(n for n in CATALOGUE if model_cache.held(n))]:
-        path = data.asset_path(name, verify=True) if name in data.EMBEDDED else model_cache.verify(name).path
-        click.echo(f"ok {path}")
+        if name in data.EMBEDDED:
+            click.echo(f"ok {data.asset_path(name, verify=True)}")
+            continue
+        found = model_cache.verify(name)
+        unpublished = found.facts.get("checked_against") != "catalogue"
+        click.echo(f"ok {found.path}{' (as at its first download: its makers publish no checksum)' if unpublished else ''}")
 
 
 def _list(as_json: bool) -> None:

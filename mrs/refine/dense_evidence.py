@@ -201,17 +201,25 @@ def _points(track: Track, seen: Seen, pixels: dict[int, np.ndarray], chart) -> d
         out["labels"][place] = region
     else:
         samples, known = _found(chart, seen, rows, found)
-        region = np.where(known, chart.regions(samples), 0)
         out |= {"vertices": np.zeros((frames, POINTS, 3), int), "shares": np.zeros((frames, POINTS, 3))}
         out["vertices"][place], out["shares"][place] = chart.surface.vertices[samples], chart.surface.shares[samples]
-    ends = np.cumsum(counts)[:-1]
-    against = [dense_sides.exchanged(track, row, p[:, :2], r) for row, p, r in zip(rows, np.split(found, ends), np.split(region, ends), strict=True)]
-    told = known & ~np.concatenate(against)
+    told = known if chart is not None else known & ~_exchanged(track, rows, counts, found, region)
     trust = np.concatenate([seen.trust[row] if row in seen.trust else np.ones(n) for row, n in zip(rows, counts, strict=True)])
     out["weights"][place] = told * trust
     kept = np.bincount(place[0], told, frames)
     out["worth"] = np.bincount(place[0], told * trust, frames) / np.maximum(kept, 1)
     return out
+
+
+def _exchanged(track: Track, rows: list[int], counts: list[int], found: np.ndarray, region: np.ndarray) -> np.ndarray:
+    """Which pixels of all rows are of the side that the keypoints call the other.
+
+    Points of a chart are not asked: an exchanged one is so far from its place that the robust loss lets it go, and benchmarks/dense.py
+    loses where they are.
+    """
+    ends = np.cumsum(counts)[:-1]
+    each = zip(rows, np.split(found, ends), np.split(region, ends), strict=True)
+    return np.concatenate([dense_sides.exchanged(track, row, pixels[:, :2], limbs) for row, pixels, limbs in each])
 
 
 def _found(chart, seen: Seen, rows: list[int], found: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -59,13 +59,12 @@ def test_the_nearest_vertex_is_found_on_the_body(tmp_path, mesh, kind):
     assert known.all() and (rows == asked).mean() > 0.99
     away = np.linalg.norm(chart.surface.at(rows).on(BODY.template_m) - BODY.template_m[asked], axis=1)
     assert np.median(away) < 0.02
-    assert (chart.regions(rows) == atlas.vertex_regions(BODY)[asked]).mean() > 0.9
 
 
 def test_the_mesh_may_be_densepose_own(tmp_path):
     """A pickle with `vertices`, as DensePose publishes its meshes; one that names code is refused."""
     (tmp_path / "mesh.pkl").write_bytes(pickle.dumps({"vertices": BODY.template_m, "faces": BODY.faces}))
-    assert len(atlas.read(written(tmp_path, "npz"), tmp_path / "mesh.pkl").region) == COUNT
+    assert len(atlas.read(written(tmp_path, "npz"), tmp_path / "mesh.pkl").embeddings) == COUNT
     (tmp_path / "mesh.pkl").write_bytes(pickle.dumps({"vertices": Evil()}))
     with pytest.raises(InputError, match="print"):
         atlas.read(written(tmp_path, "npz"), tmp_path / "mesh.pkl")

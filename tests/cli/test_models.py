@@ -60,6 +60,7 @@ def test_a_model_is_got_from_a_file_found_and_verified(capsys, tmp_path, cache):
     assert here(capsys, "models", "path", "rtmpose-m").out == got.out
     verified = here(capsys, "models", "verify")
     assert verified.code == 0 and verified.out.count("ok ") == len(data.EMBEDDED) + 1
+    assert f"ok {got.out.strip()} (as at its first download: its makers publish no checksum)\n" in verified.out
     assert "rtmpose-m       fetched" in here(capsys, "models").out
     (cache / "models" / "rtmpose-m" / "rtmpose-m.onnx").write_bytes(b"other")
     ended = here(capsys, "models", "verify", "rtmpose-m")
