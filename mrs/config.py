@@ -32,6 +32,8 @@ class Run:
         lifter: str = options.option("auto", "Lifter plugin: from pictures to bodies in 3D; auto takes blazepose3d where the "
                                      "detector gives 3D landmarks, else smplify.")
         smoother: str = options.option("sfv", "Smoother plugin: the refiner of the motion.")
+        body: str | None = options.option(None, "Body model of the lifter: smplx:PATH, your file of SMPL, SMPL-H or SMPL-X; without it, "
+                                          "the embedded body.")
         synth: str | None = options.option(None, "Synthesizer plugin: re-enact the behaviour with another body.")
         target: str | None = options.option(None, "Who re-enacts with --synth: standing, frame:SECONDS (of the person, from the "
                                             "video's start), or a file with a motion; without it, standing.")
@@ -54,6 +56,7 @@ class Run:
         dense: str | None = options.option(None, "Hold the body to its picture: densepose:DIR (IUV pictures or a dump of detectron2), or masks, the "
                                            "detector's own; short for --set smoother.dense.")
         overlay: bool = options.option(True, "Draw the body over the video.")
+        report: bool = options.option(True, "Write report.html.")
         seed: int = options.option(0, "Seed of everything random.", min=0, max=2**32 - 1)
         device: str = options.option("auto", "Where networks run; auto takes CUDA where there is one.",
                                      choices=("auto", "cpu", "cuda"))

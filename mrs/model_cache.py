@@ -60,13 +60,17 @@ def named(name: str) -> Model:
 
 def held(name: str) -> Held | None:
     """Return a model that is in the cache, else None."""
-    folder = cache_dir() / "models" / name
-    path = folder / f"{name}.onnx"
+    path = place(name)
     try:
-        facts = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+        facts = json.loads(path.with_name("model.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
     return Held(path, facts) if path.is_file() and isinstance(facts, dict) else None
+
+
+def place(name: str) -> Path:
+    """Return where a model of the catalogue lies, or would lie."""
+    return cache_dir() / "models" / name / f"{name}.onnx"
 
 
 def resolve(name_or_path: str, instead: str) -> Path:
@@ -95,7 +99,7 @@ def get(model: Model, source: str | None = None, *, again: bool = False, new_dig
     before = held(model.name)
     if before is not None and not again and source is None:
         return before
-    folder = cache_dir() / "models" / model.name
+    folder = place(model.name).parent
     folder.mkdir(parents=True, exist_ok=True)
     pinned = model.sha256 or (before.facts.get("source_sha256") if before and not new_digest else None)
     archive = folder / "download.part"

@@ -25,6 +25,26 @@ class Model:
     sha256: str | None = None
 
 
+@dataclass(frozen=True)
+class Gated:
+    """Files that nobody may hand on: whoever wants them asks their makers, and names their folder in `setting`."""
+
+    name: str
+    about: str
+    url: str
+    files: tuple[str, ...]
+    licence: str
+    setting: str = "MRS_SMPL_DIR"
+
+
+GATED = (
+    Gated("smpl", "SMPL's bodies, 6,890 vertices", "https://smpl.is.tue.mpg.de/",
+          ("SMPL_NEUTRAL.pkl", "SMPL_MALE.pkl", "SMPL_FEMALE.pkl"), "not for commercial use; register at the address, see its licence page"),
+    Gated("smplh", "SMPL-H's bodies, with hands", "https://mano.is.tue.mpg.de/", ("SMPLH_NEUTRAL.npz", "SMPLH_MALE.npz", "SMPLH_FEMALE.npz"),
+          "not for commercial use; register at the address, see its licence page"),
+    Gated("smplx", "SMPL-X's bodies, with hands and face, 10,475 vertices", "https://smpl-x.is.tue.mpg.de/",
+          ("SMPLX_NEUTRAL.npz", "SMPLX_MALE.npz", "SMPLX_FEMALE.npz"), "not for commercial use; register at the address, see its licence page"),
+)
 CATALOGUE = {model.name: model for model in (
     Model("rtmpose-s", _BODY + "rtmpose-s_simcc-body7_pt-body7-halpe26_700e-256x192-7f134165_20230605.zip",
           "RTMPose-s, Halpe-26 (with feet), 192x256"),

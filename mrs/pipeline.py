@@ -106,6 +106,7 @@ class Pipeline:
                 from mrs.render import beside
 
                 beside.synth_film(self, motions, synthesized, tracks)
+            self.tell(chosen, lifted, motions)
         return self._end()
 
     def tracks(self) -> Tracks:
@@ -205,7 +206,7 @@ class Pipeline:
         plugin = self.plan.steps["smoother"].plugin
         waiting = [t for t in tracks if not self._is_refined(t, lifted[t.person])]
         out = {t.person: self.smooth(t, lifted[t.person]) for t in tracks if t not in waiting}
-        self._ready_smoother(plugin, out)
+        self._ready_smoother(plugin, out, tracks)
         if waiting and hasattr(plugin, "smooth_together"):
             out |= self._smooth_together(waiting, lifted)
         else:
@@ -230,9 +231,10 @@ class Pipeline:
             step.plugin.smooth_together(people, finished)
         return out
 
-    def _ready_smoother(self, plugin, refined: dict[int, Motion]) -> None:
-        """Give the smoother the lifter's decoder, and what is known of which way is up."""
-        plugin.decoder = getattr(self.plan.steps["lifter"].plugin, "decoder", None)
+    def _ready_smoother(self, plugin, refined: dict[int, Motion], tracks: list[Track]) -> None:
+        """Give the smoother the lifter's decoder (of auto, the one that these tracks got), and what is known of which way is up."""
+        lifters = [self.plan.steps["lifter"].suited(track).plugin for track in tracks]
+        plugin.decoder = next((lifter.decoder for lifter in lifters if hasattr(lifter, "decoder")), None)
         plugin.find_level = self.settings.values.camera_tilt is None and self.folder.report["camera"].get("mode") != "file"
         plugin.known_level = _level_of(refined)
 
@@ -273,7 +275,9 @@ class Pipeline:
         """Make (or take as `made` in `made_s` seconds), check, save and record one motion, or read it back."""
         self.used.append(name)
         if self.reuse(name, inputs):
+            self.warnings += self.folder.results[name].get("warnings", [])
             return Motion.load(self.folder.root / name)
+        told_before = len(self.video.warnings)
         motion, spent = made, made_s
         if made is None:
             with self._working(step, len(track), f"person {track.person:02d}") as update:
@@ -288,7 +292,7 @@ class Pipeline:
         motion = motion.with_history(stage=step.stage, **step.facts, seed=self.settings.values.seed, key=key_of(inputs))
         with self.folder.writing(name) as path:
             motion.save(path)
-        self.folder.record(name, inputs, spent, frames=len(motion))
+        self.folder.record(name, inputs, spent, frames=len(motion), warnings=self.video.warnings[told_before:])
         return motion
 
     def settle(self, refined: dict[int, Motion]) -> dict[int, Motion]:
@@ -410,11 +414,19 @@ class Pipeline:
                 write_video(path, _counted(first, pictures, update), self.video.times_s, size_px)
         self.folder.record(name, inputs, time.monotonic() - start, frames=count)
 
+    def tell(self, chosen: list[Track], lifted: dict[int, Motion], motions: dict[int, Motion]) -> None:
+        """Write report.html, unless the settings say no."""
+        from mrs.report import of_run
+        from mrs.report.payload import Shown
+
+        if self.settings.values.report:
+            of_run.in_pipeline(self, [Shown(t, lifted.get(t.person), motions[t.person]) for t in chosen if t.person in motions])
+
     def stop(self, status: str, error: Exception | None) -> str:
         """Note in run.json how the run ended; return a line on what is kept and where it stopped."""
         report = self.folder.report
         report |= {"status": status, "stopped_at": self.at, "outputs": self._present()}
-        report["warnings"] = self._all_warnings()
+        report["warnings"] = self.all_warnings()
         if error is not None:
             report["error"] = f"{type(error).__name__}: {error}".split("\n")[0]
         try:
@@ -448,11 +460,11 @@ class Pipeline:
         if others:
             self.warnings.append(f"Left from earlier runs with other settings: {', '.join(others)}.")
         report |= {"status": "done", "finished": _now(), "outputs": [*self.outputs, "run.json"],
-                   "reused": [name for name in self.outputs if name in self.reused], "timings": self._timings(), "warnings": self._all_warnings()}
+                   "reused": [name for name in self.outputs if name in self.reused], "timings": self.timings(), "warnings": self.all_warnings()}
         self.folder.save()
         return report
 
-    def _timings(self) -> dict[str, Any]:
+    def timings(self) -> dict[str, Any]:
         """Seconds and frames a second by stage, of the results this run is made of, whenever they were made."""
         rows: dict[str, list[float]] = {}
         for name in self.used:
@@ -508,7 +520,8 @@ class Pipeline:
         """Paths, inside the folder, of the results that are for the user."""
         return [name for name in self.used if not name.startswith(HIDDEN)]
 
-    def _all_warnings(self) -> list[str]:
+    def all_warnings(self) -> list[str]:
+        """Everything there is to say, once each."""
         return list(dict.fromkeys([*self.video.warnings, *self.warnings]))
 
 

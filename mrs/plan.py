@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from mrs import options, provenance
+from mrs.body.smplx_files import body_name, file_of
 from mrs.config import Settings
 from mrs.errors import MissingError, UsageError
 from mrs.motion import Motion
@@ -19,6 +20,8 @@ from mrs.plugins import Registry
 AUTO = "auto"
 CANDIDATES = {"tracker": ("file", "oks"), "lifter": ("blazepose3d", "smplify")}
 """What ``auto`` chooses from: the first whose ``suits`` says yes of the detections or of the track, else the last."""
+WITH_CHECKPOINT = "hmr-image"
+"""The lifter that ``auto`` means where an option names a checkpoint."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,8 @@ class Plan:
         """Resolve names, options and device; refuse what is unknown or not installed."""
         values = settings.values
         names = {stage: getattr(values, stage) for stage in ("detector", "tracker", "lifter", "smoother")}
+        if names["lifter"] == AUTO and "checkpoint" in settings.stage_options.get("lifter", {}):
+            names["lifter"] = WITH_CHECKPOINT
         if values.synth:
             names["synthesizer"] = values.synth
         elif settings.stage_options.get("synthesizer"):
@@ -70,11 +75,26 @@ class Plan:
 
     @classmethod
     def of_smoother(cls, settings: Settings, registry: Registry, earlier: dict[str, dict] | None = None) -> Plan:
-        """Make the smoother and the exporters alone; `earlier` has the facts of stages that ran before, which are not called."""
+        """Make the smoother and the exporters alone; `earlier` has the facts of stages that ran before, which are not called.
+
+        Of those only the lifter is made, and only where the smoother wants its latent space.
+        """
         device = resolve_device(settings.values.device)
         smoother = _step(registry, settings, "smoother", settings.values.smoother, settings.stage_options.get("smoother", {}), device)
         steps = {stage: Step(stage, None, facts) for stage, facts in (earlier or {}).items()} | {"smoother": smoother}
+        if "lifter" in steps and getattr(smoother.plugin.options, "space", None) == "latent":
+            steps["lifter"] = _decoding(registry, steps["lifter"], device)
         return cls(steps, _exporters(registry, settings, device), device)
+
+
+def _decoding(registry: Registry, step: Step, device: str) -> Step:
+    """Make the lifter of an earlier run where it has a decoder."""
+    entry = registry.entries.get(("lifter", step.facts["name"]))
+    if entry is None or not hasattr(entry.cls, "decoder"):
+        return step
+    known = {info.name for info in options.describe(entry.cls)}
+    values = {name: value for name, value in step.facts["options"].items() if name in known}
+    return dataclasses.replace(step, plugin=registry.make("lifter", step.facts["name"], values, device=device))
 
 
 def _target(settings: Settings, registry: Registry) -> Motion | None:
@@ -143,14 +163,16 @@ def _several(registry: Registry, settings: Settings, stage: str, names: tuple[st
 
 
 def _step(registry: Registry, settings: Settings, stage: str, name: str, values: dict, device: str) -> Step:
-    seed = settings.values.seed
+    seed, body = settings.values.seed, body_name(settings.values.body) if stage == "lifter" else None
     name, source = registry.resolve(stage, name, values.get("source"))
-    plugin = registry.make(stage, name, {**values, **source}, seed=seed, device=device)
+    plugin = registry.make(stage, name, {**values, **source}, seed=seed, device=device, body=body)
     plugin.progress = lambda done, total: None
     version = registry.get(stage, name).version
     facts = {"name": name, "version": version, "options": dataclasses.asdict(plugin.options)}
     if source:
         facts["source_sha256"] = provenance.source_sha256(source["source"], f"--{stage} {name}{plugin.takes}")
+    if body is not None:
+        facts["body"] = {"name": body, "sha256": provenance.source_sha256(file_of(body), f"--body {body}")}
     if hasattr(plugin, "made_from"):
         facts["made_from"] = plugin.made_from()
     return Step(stage, plugin, facts)

@@ -32,6 +32,8 @@ BUILTINS = (
     "mrs_plugins.trackers.given",
     "mrs_plugins.lifters.blazepose3d",
     "mrs_plugins.lifters.smplify",
+    "mrs_plugins.lifters.hmr_image",
+    "mrs_plugins.lifters.files",
     "mrs_plugins.smoothers.sfv",
     "mrs_plugins.smoothers.sfv_2018",
     "mrs_plugins.smoothers.filters",
@@ -48,6 +50,7 @@ BUILTINS = (
     "mrs_plugins.importers.bvh",
     "mrs_plugins.converters.mmpose_onnx",
     "mrs_plugins.importers.amass",
+    "mrs_plugins.importers.gvhmr",
 )
 
 
@@ -98,13 +101,15 @@ class Registry:
                              f"but got '{text}'.")
         return f"{name}:", {"source": argument}
 
-    def make(self, stage: str, name: str, values: dict | None = None, *, seed: int = 0, device: str = "cpu"):
-        """Make a ready instance of a plugin with its options, seed and device set."""
+    def make(self, stage: str, name: str, values: dict | None = None, *, seed: int = 0, device: str = "cpu", body: str | None = None):
+        """Make a ready instance of a plugin with its options, seed and device set, and a lifter's body (None: the embedded one)."""
         entry = self.get(stage, name)
         stages.require(entry.cls)
         built = options.build(entry.cls, values or {}, stage)
         plugin = entry.cls()
         plugin.options, plugin.seed, plugin.device = built, seed, device
+        if stage == "lifter":
+            plugin.body = body
         return plugin
 
 

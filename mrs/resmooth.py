@@ -24,7 +24,7 @@ from mrs.tracks import Track, Tracks
 from mrs.video import Frame, Video
 
 EARLIER = ("detector", "tracker", "lifter")
-FIXED = (*EARLIER, "synth", "start", "end", "size", "fps", "fov", "camera", "camera_tilt")
+FIXED = (*EARLIER, "body", "synth", "start", "end", "size", "fps", "fov", "camera", "camera_tilt")
 """Settings that decide what was lifted; they belong to `mrs run`."""
 CAMERA_FACTS = ("K", "R", "t", "frames", "sha256", "fov_deg", "tilt_deg")
 """What a refined motion depends on; run.json tells more of a camera, such as how it was checked."""
@@ -73,7 +73,7 @@ def resmooth(settings: Settings, registry: Registry, shown: progress.Silent | No
 
     The others keep the refined motion they have; all are put into one world again, measured and exported.
     """
-    report = _report(settings.out)
+    report = report_of(settings.out)
     tracks = Tracks.load(settings.out / "tracks.npz")
     plan = Plan.of_smoother(settings, registry, {s: report["stages"][s] for s in EARLIER if s in report.get("stages", {})})
     facts = report["video"]
@@ -118,6 +118,7 @@ class Again(Pipeline):
         self.measure([track for track in present if track.person in refined], lifted, motions)
         for number, motion in motions.items():
             self.export(number, motion)
+        self.tell(present, lifted, motions)
         return self._end()
 
     def _lifted(self, track: Track) -> Motion:
@@ -152,7 +153,7 @@ class Again(Pipeline):
 def settings_of(root: Path, flags: dict[str, Any], *, config_path: Path | None = None, sets: tuple[str, ...] = (),
                 plugins: tuple[str, ...] = ()) -> Settings:
     """Merge the settings of a run with flags (None is not given), a config file and --set of the last stages."""
-    report = _report(root)
+    report = report_of(root)
     known = {f.name for f in dataclasses.fields(options.options_class(config.Run))}
     earlier = {name: value for name, value in report["settings"].items() if name in known}
     in_file, stage_options, file_plugins = config.read(config_path) if config_path else ({}, {}, ())
@@ -193,7 +194,7 @@ def without_unknown(settings: Settings, registry: Registry) -> Settings:
     """Leave out the recorded options that plugins no longer have; one that is given and unknown is refused later."""
     known = {"smoother": {i.name for i in options.describe(registry.get("smoother", settings.values.smoother).cls)},
              "exporter": {i.name for name in settings.exporters for i in options.describe(registry.get("exporter", name).cls)}}
-    recorded = _report(settings.out).get("stages", {})
+    recorded = report_of(settings.out).get("stages", {})
     old = {"smoother": set(recorded.get("smoother", {}).get("options", {})),
            "exporter": {key for facts in recorded.get("exporters", []) for key in facts["options"]}}
     return replace(settings, stage_options={
@@ -201,7 +202,8 @@ def without_unknown(settings: Settings, registry: Registry) -> Settings:
         for stage, values in settings.stage_options.items()})
 
 
-def _report(root: Path) -> dict[str, Any]:
+def report_of(root: Path) -> dict[str, Any]:
+    """Return run.json of a folder; refuse what is none."""
     path = Path(root) / "run.json"
     try:
         report = json.loads(path.read_text(encoding="utf-8"))

@@ -2,7 +2,8 @@
 
 A stage class is small: a ``name``, a docstring whose first line is shown by ``mrs plugins``, an optional
 nested ``Options`` (see :mod:`mrs.options`), and one verb. The pipeline makes an instance without arguments,
-sets ``self.options``, ``self.seed`` and ``self.device`` on it and calls the verb.
+sets ``self.options``, ``self.seed`` and ``self.device`` on it, on a lifter also ``self.body``, what it is to give to
+:func:`mrs.body.load_body`, and calls the verb.
 
 A class that reads what another program left in a file has a name that ends in a colon, ``takes = "FILE"`` (or ``"DIR"``)
 and an option ``source``: ``--detector openpose:DIR`` sets it. Where the name of a stage is ``auto``, the first class of

@@ -15,7 +15,7 @@ from mrs.cli import main
 ROOT = Path(__file__).resolve().parent.parent
 FAKES = str(ROOT / "tests" / "fake_plugins.py")
 FAKE_FLAGS = ("--plugin", FAKES, "--detector", "fake", "--tracker", "fake", "--lifter", "fake", "--smoother", "fake",
-              "--no-overlay")
+              "--no-overlay", "--no-report")
 
 
 @dataclass(frozen=True)

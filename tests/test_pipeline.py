@@ -45,7 +45,7 @@ def calls(tmp_path, monkeypatch):
 def go(video, out, *sets, until="export", overwrite=False, shown=None, **flags):
     """Run the fakes; return run.json's content."""
     names = dict.fromkeys(("detector", "tracker", "lifter", "smoother"), "fake")
-    made = settings(video, {**names, "overlay": False, **flags}, out=out, sets=sets, plugins=(FAKES,), until=until,
+    made = settings(video, {**names, "overlay": False, "report": False, **flags}, out=out, sets=sets, plugins=(FAKES,), until=until,
                     overwrite=overwrite)
     return pipeline.run(made, plugins.load(made.plugins), shown, ("mrs", "run"))
 

@@ -9,6 +9,7 @@ import re
 
 import numpy as np
 
+from mrs.body.landmark_fit import baked
 from mrs.skeletons import KEYPOINT_SETS
 
 BODY = "mrs/data/body/ANNY_SMPL24_NEUTRAL.npz"
@@ -39,14 +40,8 @@ def main() -> None:
     joints = full["J_regressor"].astype(float)
     rows = regressors(full, rest)
     names = sorted(rows)
-    a, m0, mb = [], [], []
-    for name in names:
-        share = rows[name][:, None] * weights
-        keep = share.sum(0)
-        a.append(keep)
-        m0.append(share.T @ rest - keep[:, None] * (joints @ rest))
-        moved = np.einsum("vj,vck->jck", share, shape)
-        mb.append(moved - keep[:, None, None] * np.einsum("jv,vck->jck", joints, shape))
+    a, m0, mb = baked(np.array([rows[name] for name in names]), weights, rest, shape, joints @ rest,
+                      np.einsum("jv,vck->jck", joints, shape, optimize=True))
     np.savez_compressed("mrs/data/body/landmarks.npz", names=np.array(names), joint_share=np.array(a, np.float32),
                         moment=np.array(m0, np.float32), moment_betas=np.array(mb, np.float32))
     for name in names:

@@ -85,10 +85,15 @@ def samples(body: Body, each: int = 3) -> Surface:
     return Surface(np.repeat(body.faces, len(shares), 0), np.tile(shares, (len(body.faces), 1)))
 
 
-@lru_cache(maxsize=2)
 def embedded() -> Atlas:
     """The chart that is computed for the embedded body."""
-    body = load_body()
+    return computed()
+
+
+@lru_cache(maxsize=2)
+def computed(name: str | None = None) -> Atlas:
+    """The chart that is computed for a body."""
+    body = load_body(name)
     surface = samples(body)
     region = vertex_regions(body)[surface.vertices[np.arange(len(surface)), surface.shares.argmax(1)]]
     return Atlas(surface, *_charted(surface.on(body.template_m), region))
@@ -111,11 +116,11 @@ def _charted(points: np.ndarray, region: np.ndarray) -> tuple[np.ndarray, np.nda
     return part, np.clip(uv, 0, 1)
 
 
-def read(path: str | Path, mesh: str | Path | None = None) -> Atlas:
-    """Read the user's chart and carry it over to the embedded body, part by part.
+def read(path: str | Path, mesh: str | Path | None = None, body: str | None = None) -> Atlas:
+    """Read the user's chart and carry it over to a body (None: the embedded one), part by part.
 
     An npz has part (P,), uv (P, 2) and rest_m (P, 3), points of a T-pose in metres, Y up, facing +Z. UV_Processed.mat needs
-    `mesh`, the vertices of SMPL's T-pose: an npz with v_template, or an OBJ. Points go to the nearest of the embedded
+    `mesh`, the vertices of SMPL's T-pose: an npz with v_template, or an OBJ. Points go to the nearest of that
     body's in the same part, both stretched to the part's box. Raises InputError.
     """
     path = Path(path)
@@ -124,14 +129,14 @@ def read(path: str | Path, mesh: str | Path | None = None) -> Atlas:
     if not (good and len(part) and np.isfinite(uv).all() and np.isfinite(rest).all() and part.min() >= 1 and part.max() <= 24):
         raise InputError(f"Expected part (P,) of 1 to 24, uv (P, 2) and rest_m (P, 3) in {path}, but they don't fit: "
                          f"{part.shape}, {uv.shape}, {rest.shape}.")
-    return _carried(part.astype(int), uv.astype(float), rest.astype(float))
+    return _carried(part.astype(int), uv.astype(float), rest.astype(float), body)
 
 
-def _carried(part: np.ndarray, uv: np.ndarray, rest: np.ndarray) -> Atlas:
+def _carried(part: np.ndarray, uv: np.ndarray, rest: np.ndarray, body: str | None) -> Atlas:
     from scipy.spatial import cKDTree
 
-    own = embedded()
-    points, region = own.surface.on(load_body().template_m), REGION_OF_PART[own.part]
+    own = computed(body)
+    points, region = own.surface.on(load_body(body).template_m), REGION_OF_PART[own.part]
     rows = np.zeros(len(part), int)
     for number in np.unique(REGION_OF_PART[part]):
         theirs, ours = REGION_OF_PART[part] == number, np.flatnonzero(region == number)

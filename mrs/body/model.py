@@ -129,8 +129,13 @@ class Body:
 
 
 @lru_cache(maxsize=4)
-def load_body(name: str = BODY, detail: str = "low") -> Body:
-    """Load an embedded body by name. Raises UsageError for an unknown one."""
+def load_body(name: str | None = BODY, detail: str = "low") -> Body:
+    """Load a body by name: the embedded one (its name, or None), or ``smplx:PATH``, the user's. Raises UsageError for an unknown one."""
+    name = name or BODY
+    if name.startswith("smplx:"):
+        from mrs.body import smplx_files
+
+        return smplx_files.load(name)
     if name != BODY or detail not in DETAIL:
         raise UsageError(f"Expected the body '{BODY}', but got '{name}' ({detail}).")
     mesh = _read(DATA / DETAIL[detail])

@@ -18,7 +18,7 @@ import mrs
 from mrs.errors import EXIT_INTERRUPTED, MrsError
 
 COMMANDS = {
-    "run": ("mrs.cli.run:run", "Turn a video into refined BVH and an overlay video."),
+    "run": ("mrs.cli.run:run", "Turn a video into refined BVH, an overlay video and a report."),
     "detect": ("mrs.cli.run:detect", "Find and track the people of a video: tracks.npz."),
     "lift": ("mrs.cli.run:lift", "Go on to bodies in 3D: lifted.npz of each person."),
     "smooth": ("mrs.cli.run:smooth", "Refine the motion of a video, of a run, or of a motion file."),
@@ -30,10 +30,14 @@ COMMANDS = {
     "data": ("mrs.cli.data:command", "Make a corpus from files of motion, with labels and splits."),
     "train": ("mrs.cli.train:command", "Train a model."),
     "export": ("mrs.cli.export:command", "Write motions or 2D tracks in the files of other programs."),
+    "report": ("mrs.cli.report:command", "Write report.html of a run again, and open it."),
+    "view": ("mrs.cli.view:command", "Look at motions in the browser, from all sides."),
+    "live": ("mrs.cli.live:command", "Follow the people before a camera as they move."),
     "tracks": ("mrs.cli.tracks:command", "Show or edit who is who in tracks.npz."),
     "eval": ("mrs.cli.eval:command", "Measure motions, or who is who, against the ground truth, and models of behaviour on held-out data."),
     "models": ("mrs.cli.models:command", "List and verify networks and bodies, and fetch others."),
     "convert": ("mrs.cli.convert:command", "Turn a file of another program into one that mrs reads."),
+    "doctor": ("mrs.cli.doctor:command", "Say of everything that mrs stands on whether it works, or what to type."),
     "plugins": ("mrs.cli.plugins:plugins", "List plugins, their options, and what they still need."),
 }
 

@@ -87,19 +87,34 @@ def verify(names: tuple[str, ...]):
 def _list(as_json: bool) -> None:
     from mrs import model_cache
 
-    embedded, fetched = _embedded(), _fetched()
+    embedded, fetched, gated = _embedded(), _fetched(), _gated()
     if as_json:
-        click.echo(json.dumps({"cache": str(model_cache.cache_dir()), "embedded": embedded, "models": fetched}, indent=1))
+        click.echo(json.dumps({"cache": str(model_cache.cache_dir()), "offline": model_cache.offline(), "embedded": embedded, "models": fetched,
+                               "gated": gated}, indent=1))
         return
     click.echo("embedded")
     for row in embedded:
         click.echo(f"  {row['name']}: {row['about']}\n    {_size(row['bytes'])}, {row['licence']}; {row['source']}\n"
                    f"    sha256 {row['sha256']}\n    card {row['card']}")
-    click.echo("to fetch")
+    click.echo("to fetch: mrs models get NAME, or mrs models get NAME --from FILE")
     width = max(len(row["name"]) for row in fetched)
     for row in fetched:
-        click.echo(f"  {row['name']:<{width}}  {'fetched' if row['path'] else '-':<7}  {row['about']}")
-    click.echo(f"Cache: {model_cache.cache_dir()}. Fetch one: mrs models get NAME")
+        there = f"{_size(row['bytes'])}, sha256 {row['sha256']}" if row["path"] else "not fetched; no checksum is published, the first download's is kept"
+        click.echo(f"  {row['name']:<{width}}  {'fetched' if row['path'] else '-':<7}  {row['about']}\n    {row['licence']}\n    from {row['url']}\n"
+                   f"    {there}\n    at {row['place']}")
+    click.echo("from their makers alone, who give them to those who register")
+    for row in gated:
+        click.echo(f"  {row['name']}: {row['about']}\n    {row['licence']}\n    from {row['url']}\n    {_put(row)}")
+    click.echo(f"Cache: {model_cache.cache_dir()}{' (MRS_OFFLINE is set)' if model_cache.offline() else ''}. Fetch one: mrs models get NAME")
+
+
+def _put(row: dict) -> str:
+    """Where files of others are, or are to be put."""
+    if row["paths"]:
+        return f"found {', '.join(row['paths'])}"
+    if row["folder"]:
+        return f"put {row['files'][0]} into {row['folder']}"
+    return f"put {row['files'][0]} into a folder of yours and type: export {row['setting']}=FOLDER"
 
 
 def _size(count: int | None) -> str:
@@ -127,6 +142,24 @@ def _fetched() -> list[dict]:
     rows = []
     for model in CATALOGUE.values():
         found = model_cache.held(model.name)
-        rows.append({"name": model.name, "about": model.about, "url": model.url, "licence": model.licence,
-                     "path": str(found.path) if found else None, "sha256": found.facts.get("sha256") if found else None})
+        rows.append({"name": model.name, "about": model.about, "url": model.url, "licence": model.licence, "place": str(model_cache.place(model.name)),
+                     "bytes": found.path.stat().st_size if found else None,
+                     "path": str(found.path) if found else None, "sha256": found.facts.get("sha256") if found else model.sha256})
+    return rows
+
+
+def _gated() -> list[dict]:
+    """Return what only its makers give out; `paths` are the files found in the folder that the setting names."""
+    import os
+    from dataclasses import asdict
+    from pathlib import Path
+
+    from mrs.model_catalogue import GATED
+
+    rows = []
+    for entry in GATED:
+        folder = os.environ.get(entry.setting)
+        stems = {name.partition(".")[0].lower() for name in entry.files}
+        found = sorted(p for p in Path(folder).rglob("*") if p.stem.lower() in stems and p.suffix in (".npz", ".pkl")) if folder else []
+        rows.append(asdict(entry) | {"files": list(entry.files), "folder": folder, "paths": [str(path) for path in found]})
     return rows

@@ -19,8 +19,8 @@ TYPES = {"whole number": int, "number": float}
 def _flags(command):
     """Add a flag for each value of config.Run, so that flags and the config file can't drift apart."""
     for info in reversed(options.describe(config.Run)):
-        if info.name == "overlay":
-            flag = click.option("--overlay/--no-overlay", default=None, help="Draw the body over the video (default: yes).")
+        if isinstance(info.default, bool):
+            flag = click.option(f"--{info.name}/--no-{info.name}", default=None, help=f"{info.help.rstrip('.')} (default: yes).")
         else:
             kind = click.Choice(info.choices) if info.choices else TYPES.get(info.type.split(" or ")[0], str)
             default = "" if info.default is None else f" [default: {info.default}]"
@@ -114,7 +114,7 @@ def _log_to(shown, verbose: int) -> None:
     logger.setLevel(level)
 
 
-run = _command("export", "Turn a video into refined BVH and an overlay video.\n\nWrites a run folder: run.json, tracks.npz, "
+run = _command("export", "Turn a video into refined BVH, an overlay video and a report.\n\nWrites a run folder: report.html, run.json, tracks.npz, "
                "and for each person lifted.npz, motion.npz and motion.bvh. Type the same command again to go on after an "
                "interruption: what is finished is not done twice.")
 detect = _command("detect", "Find and track the people of a video: tracks.npz.")

@@ -50,6 +50,9 @@ EMBEDDED = {
     "models/bds.npz": Asset(
         "behaviour transfer: encoder, planner, follower, flow", "Apache-2.0", "mrs train bds on CMU and DeepMimic clips, see the card",
         "d61a552e186502f7a2ff607766188411e9314c6705a4716c5dddfb54447d4146"),
+    "web/plotly-gl3d.min.js": Asset(
+        "the view in space of report.html: plotly.js", "MIT", "npm plotly.js-gl3d-dist-min 4.1.1",
+        "aab04dcd9c103a92b18723f8c837712fe820f325d0bcd2421e415e8124a75b9f"),
 }
 _REINSTALL = "Type: pip install --force-reinstall --no-deps mrs"
 

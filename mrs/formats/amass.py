@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from mrs import rotations
-from mrs.body import load_body
+from mrs.body import Body, load_body
 from mrs.errors import InputError
 from mrs.motion import Motion
 from mrs.world.ground import sole_points
@@ -37,22 +37,24 @@ def _is_amass(names: set[str]) -> bool:
     return "trans" in names and ("poses" in names or {"root_orient", "pose_body"} <= names)
 
 
-def read(path: Path | str, *, up: str = "z", stature_m: float | None = None, floor: str = "feet") -> Motion:
-    """Read a file into a world Motion of the embedded body.
+def read(path: Path | str, *, up: str = "z", stature_m: float | None = None, floor: str = "feet", body: Body | None = None) -> Motion:
+    """Read a file into a world Motion of the embedded body, or of another.
 
     `trans` moves the model's origin, not the pelvis: the pelvis joint is trans + J0, the rest pelvis of the file's own body. J0
     is the same in every frame and is not turned with the body; the embedded body's stands in for it, which only shifts the
-    whole path, unless the file says it (rest_pelvis_m, as our exporter does). The file's betas are coefficients of SMPL's own
-    shapes and mean nothing here: the body has mean shape, or `stature_m`. `floor` says where the ground is: "feet", where the lowest soles come down, or "file", the file's zero.
+    whole path, unless the file says it (rest_pelvis_m, as our exporter does). The file's betas are coefficients of SMPL-H's or
+    SMPL-X's shapes: on a body of that family (``smplx:PATH``) they are taken; elsewhere they mean nothing, and the body has mean
+    shape, or `stature_m`. `floor` says where the ground is: "feet", where the lowest soles come down, or "file", the file's zero.
     """
     arrays = _arrays(Path(path))
     pose, trans = _pose(arrays, path), arrays["trans"].astype(float)
     rate_hz = _rate(arrays, path)
     if not (np.isfinite(pose).all() and np.isfinite(trans).all()):
         raise InputError(f"Expected finite numbers in {path}, but got NaN or infinity.")
-    body = load_body()
-    betas = np.zeros(10)
+    body = load_body() if body is None else body
+    betas = _betas(arrays, body)
     if stature_m is not None:
+        betas = np.zeros(10)
         betas[0] = (stature_m - body.stature_m(betas)) / (body.stature_m(np.eye(10)[0]) - body.stature_m(betas))
     to_y_up = Z_UP_TO_Y_UP if up == "z" else np.eye(3)
     matrices = np.tile(np.eye(3), (len(pose), 24, 1, 1))
@@ -70,9 +72,18 @@ def read(path: Path | str, *, up: str = "z", stature_m: float | None = None, flo
     return body.motion(motion.times_s, root - [0, lowest, 0], quats, betas)
 
 
+def _betas(arrays: dict[str, np.ndarray], body: Body) -> np.ndarray:
+    """The file's own shape on a body of its family, else the mean."""
+    own, betas = arrays.get("betas"), np.zeros(10)
+    family = "SMPL-X" if "root_orient" in arrays else "SMPL-H"
+    if own is not None and getattr(body, "family", None) == family and own.dtype.kind in "fiu" and np.isfinite(own).all():
+        betas[: own.size] = own.ravel()[:10]
+    return betas
+
+
 def _arrays(path: Path) -> dict[str, np.ndarray]:
     """Load the arrays of numbers that are used; objects, which only pickle could read, are refused."""
-    wanted = ("poses", "root_orient", "pose_body", "trans", "rest_pelvis_m", *RATES)
+    wanted = ("poses", "root_orient", "pose_body", "trans", "betas", "rest_pelvis_m", *RATES)
     try:
         with np.load(path, allow_pickle=False) as file:
             names = set(file.files)

@@ -40,11 +40,36 @@ def error_2d_percent(track: Track, motion: Motion) -> float:
     """
     if motion.camera is None:
         return 0.0
-    marks = load_body(motion.body).keypoints(motion, track.keypoints)
-    seen = track.keypoints_px[..., 2]
-    away = np.linalg.norm(motion.camera.project(marks) - track.keypoints_px[..., :2], axis=-1)
-    share = np.nan_to_num(away / track.heights_px()[:, None], nan=1.0)
+    share, seen = _errors_2d(track, motion)
     return float(100 * (share * seen).sum() / max(seen.sum(), 1e-9))
+
+
+def _errors_2d(track: Track, motion: Motion) -> tuple[np.ndarray, np.ndarray]:
+    """Distances (T, K) of reprojected from detected keypoints in heights of the person, and the confidences (T, K)."""
+    marks = load_body(motion.body).keypoints(motion, track.keypoints)
+    away = np.linalg.norm(motion.camera.project(marks) - track.keypoints_px[..., :2], axis=-1)
+    return np.nan_to_num(away / track.heights_px()[:, None], nan=1.0), track.keypoints_px[..., 2]
+
+
+def over_time(track: Track, motion: Motion, contacts: np.ndarray) -> dict[str, np.ndarray]:
+    """The measures of :func:`quality` that change over time, each (T,); NaN where there is nothing to measure.
+
+    A slide is the fastest of the heels and toes that `contacts` (T, 4) says stand still in this frame and the one before.
+    """
+    frames = len(motion)
+    out = {name: np.full(frames, np.nan) for name in ("error_2d_percent", "jitter_10m_s3", "foot_skate_cm_s")}
+    if motion.camera is not None:
+        share, seen = _errors_2d(track, motion)
+        total = seen.sum(1)
+        out["error_2d_percent"] = np.where(total > 0, 100 * (share * seen).sum(1) / np.maximum(total, 1e-9), np.nan)
+    if frames > 3:
+        size = np.linalg.norm(derivative(motion.joints_m, motion.times_s, 3), axis=-1).mean(1) / 10
+        out["jitter_10m_s3"][2:-1] = size
+    if frames > 1:
+        speed = 100 * np.linalg.norm(np.diff(sole_points(motion), axis=0), axis=-1) / np.diff(motion.times_s)[:, None]
+        still = (contacts[1:] > TOUCHING) & (contacts[:-1] > TOUCHING)
+        out["foot_skate_cm_s"][1:] = np.where(still.any(1), np.where(still, speed, -1).max(1), np.nan)
+    return out
 
 
 def jitter(motion: Motion) -> float:

@@ -144,14 +144,15 @@ def _cut_mask(mask: np.ndarray, corner_px, box: np.ndarray, size_px) -> tuple[np
     return cut, np.array([[cell, 0, start[0]], [0, cell, start[1]]])
 
 
-def terms(track: Track, seen: Seen, chart: atlas.Atlas | None, *, dense_weight: float, silhouette_weight: float, device="cpu") -> list:
+def terms(track: Track, seen: Seen, chart: atlas.Atlas | None, *, dense_weight: float, silhouette_weight: float, device="cpu",
+          body: str | None = None) -> list:
     """Make the terms; a weight of 0, or nothing seen, leaves one out. Without a chart pixels are held to their limbs alone."""
     import torch
 
     from mrs.body.torch_body import TorchBody
     from mrs.refine import dense
 
-    body = load_body()
+    body = load_body(body)
     skin = dense.Skin(TorchBody(body, dtype=torch.float32, device=device))
     stride, out = looked_at(track)[1], []
     pixels = {row: found for row, found in seen.pixels.items() if len(found)}

@@ -14,6 +14,7 @@ SCALE_S = 0.35
 """Shorter flights, as of a run, look slower than they are once smoothed, and say nothing of size."""
 LEFT_OUT_S = 0.05
 CLEAR_M = 0.04
+HELD_UP_M_S2 = -6.5
 PLAUSIBLE = (0.55, 1.6)
 
 # segment: (share of the mass, upper joint, lower joint, place of its centre from upper to lower): de Leva 1996, both sexes' mean.
@@ -40,6 +41,18 @@ MASS_SHARES = _mass_shares()
 def centre_of_mass(joints_m: np.ndarray) -> np.ndarray:
     """Centre of mass (T, 3) of joints (T, 24, 3)."""
     return np.einsum("j,tjc->tc", MASS_SHARES, joints_m)
+
+
+def held_up(joints_m: np.ndarray, times_s: np.ndarray) -> np.ndarray:
+    """Probability (T,) that something holds the body up: whoever falls at two thirds of gravity or more stands on nothing."""
+    if len(times_s) < 5:
+        return np.ones(len(times_s))
+    from scipy.ndimage import gaussian_filter1d
+
+    rate = (len(times_s) - 1) / max(times_s[-1] - times_s[0], 1e-6)
+    height = gaussian_filter1d(centre_of_mass(joints_m)[:, 1], 0.04 * rate, mode="nearest")
+    upward = np.gradient(np.gradient(height, times_s), times_s)
+    return 1 / (1 + np.exp(np.clip((HELD_UP_M_S2 - upward) / 0.4, -40, 40)))
 
 
 @dataclass(frozen=True)

@@ -179,7 +179,8 @@ class _Refiner:
     def _look(self) -> Motion:
         """Read flights, contacts, ground and, where asked, size off the first pass."""
         smooth = self.clip.motion(self.motion)
-        contacts = foot_contacts(smooth, self.track) * self._about_seen()[:, None]
+        held_up = flight.held_up(smooth.joints_m, smooth.times_s)
+        contacts = foot_contacts(smooth, self.track) * (self._about_seen() * held_up)[:, None]
         flights = self._flights(smooth, contacts)
         long = [fall for fall in flights if fall.seconds >= flight.SCALE_S]
         if self.plan.gravity_scale and self.plan.height_m is None and long and self.clip.all.has_camera:

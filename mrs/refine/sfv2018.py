@@ -142,11 +142,11 @@ class Problem:
     """The five terms at rows of 85 numbers; `theta0` (N, 85) is where they start, points (N, 19, 3) what was seen."""
 
     def __init__(self, theta0: np.ndarray, points: np.ndarray, crops: Crops, weights: Weights = Weights(), *,
-                 camera_bug: bool = True, dtype=torch.float32, device: str = "cpu"):
+                 camera_bug: bool = True, dtype=torch.float32, device: str = "cpu", body: str | None = None):
         def tensor(array):
             return torch.as_tensor(np.asarray(array), dtype=dtype, device=device)
 
-        self.body = TorchBody(load_body(), COCOPLUS_19.names, dtype=dtype, device=device)
+        self.body = TorchBody(load_body(body), COCOPLUS_19.names, dtype=dtype, device=device)
         self.moments = self.body.moments.flatten(1).T
         self.moments_shape = self.body.moments_shape.permute(1, 2, 3, 0).flatten(0, 1).flatten(1)
         self.weights, self.camera_bug = weights, camera_bug
@@ -258,7 +258,7 @@ def refine(track: Track, motion: Motion, weights: Weights = Weights(), *, iterat
         crops = crops_of(_own_keypoints(motion, camera))
         report["fallback"] = "no frame has five keypoints; crops are cut about the lifted body"
     theta0 = to_theta(motion, crops)
-    problem = Problem(theta0, observed(track, crops), crops, weights, camera_bug=camera_bug, device=device)
+    problem = Problem(theta0, observed(track, crops), crops, weights, camera_bug=camera_bug, device=device, body=motion.body)
     theta, first, last = problem.solve(iterations, learning_rate, progress)
     return to_motion(theta, crops, motion), {"terms_at_start": first, "terms": last, **report}
 

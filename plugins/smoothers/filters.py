@@ -91,21 +91,11 @@ class OneEuro:
 
 
 def one_euro(values, between_s: float, min_cutoff_hz: float, beta: float, speed_cutoff_hz: float):
-    """Filter (T, C) causally; the cut-off is min_cutoff + beta |speed|, each column on its own.
+    """Filter (T, C) of values `between_s` apart by :class:`mrs.causal.OneEuroFilter`."""
+    from mrs.causal import OneEuroFilter
 
-    Speed is that of the values, not from the last filtered value as in the paper: that one holds the lag divided by the
-    time between frames, so that the same motion would be filtered less at a higher frame rate.
-    """
-    def share(cutoff_hz):
-        return 1 / (1 + 1 / (2 * np.pi * cutoff_hz * between_s))
-
-    out = np.array(values, float)
-    speed = np.zeros(values.shape[1:])
-    for row in range(1, len(values)):
-        slope = (values[row] - values[row - 1]) / between_s
-        speed = speed + share(speed_cutoff_hz) * (slope - speed)
-        out[row] = out[row - 1] + share(min_cutoff_hz + beta * np.abs(speed)) * (values[row] - out[row - 1])
-    return out
+    causal = OneEuroFilter(min_cutoff_hz, beta, speed_cutoff_hz)
+    return np.stack([causal.step(value, row * between_s) for row, value in enumerate(values)])
 
 
 def _filtered(track, motion, run):

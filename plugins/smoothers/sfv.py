@@ -68,7 +68,7 @@ class Sfv:
         them, told = [], []
         for video, track, motion in people:
             found = evidence.usable(track, motion)
-            extra, seen = self._dense(video, found.track)
+            extra, seen = self._dense(video, found.track, found.motion.body)
             lines = [*found.told, *seen.pop("warnings", ())]
             told.append(seen | ({"warnings": lines} if lines else {}))
             them.append(Person(found.track, found.motion, self._decoder(found.motion), found.motion.code, tuple(extra)))
@@ -93,7 +93,7 @@ class Sfv:
         named = {"dense": source_of(o.dense), "atlas": None if o.atlas == "embedded" else o.atlas, "atlas_mesh": o.atlas_mesh}
         return {name: source_sha256(path, f"--set smoother.{name}") for name, path in named.items() if path is not None}
 
-    def _dense(self, video, track):
+    def _dense(self, video, track, body):
         """Return the terms that DensePose or masks feed, and what the report says of them."""
         o, given = self.options, tuple(getattr(self, "extra_terms", ()))
         if o.dense is None:
@@ -106,9 +106,9 @@ class Sfv:
 
         path, off, size = dense_evidence.source_of(o.dense), self._scales().off, getattr(video, "size_px", None)
         source = None if path is None else Source(path, None if video is None else int(video.frame_ids[-1]) + 1)
-        chart = None if o.atlas is None else atlas.embedded() if o.atlas == "embedded" else atlas.read(o.atlas, o.atlas_mesh)
+        chart = None if o.atlas is None else atlas.computed(body) if o.atlas == "embedded" else atlas.read(o.atlas, o.atlas_mesh, body)
         seen = dense_evidence.from_masks(track) if source is None else dense_evidence.from_densepose(track, source, size)
-        made = dense_evidence.terms(track, seen, chart, device=self.device, dense_weight=o.dense_weight * ("dense" not in off),
+        made = dense_evidence.terms(track, seen, chart, body=body, device=self.device, dense_weight=o.dense_weight * ("dense" not in off),
                                     silhouette_weight=o.silhouette_weight * ("silhouette" not in off))
         told = {"dense": {"from": o.dense, "frames": len(seen.masks), "pixels": sum(map(len, seen.pixels.values()))}}
         nobody = [f"--dense {o.dense} shows this person in no frame, so that it changes nothing."] if not seen.masks else []

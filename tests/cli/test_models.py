@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from mrs import data
+from mrs.model_catalogue import CATALOGUE, GATED
 from tests.command import here, real
 
 
@@ -16,14 +17,19 @@ def cache(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("arguments", [["models"], ["models", "list"]])
-def test_the_list_has_every_embedded_file_and_every_model(capsys, arguments):
-    """Embedded files with size, licence, source, sha256 and card, then what can be fetched."""
+def test_the_list_has_every_embedded_file_and_every_model(capsys, cache, arguments):
+    """Embedded files with size, licence, source, sha256 and card; what can be fetched, from where and to where; what is gated."""
     ended = here(capsys, *arguments)
     assert ended.code == 0 and ended.err == ""
     for name, asset in data.EMBEDDED.items():
         for text in (name, asset.licence, asset.source, asset.sha256, f"{data.place(name).stat().st_size / 1e6:.2f} MB"):
             assert text in ended.out
     assert "card " in ended.out and "  rtmpose-m " in ended.out and "mrs models get NAME" in ended.out
+    for model in CATALOGUE.values():
+        for text in (model.url, model.licence, str(cache / "models" / model.name / f"{model.name}.onnx")):
+            assert text in ended.out
+    for entry in GATED:
+        assert entry.url in ended.out and entry.files[0] in ended.out and "export MRS_SMPL_DIR=FOLDER" in ended.out
 
 
 def test_json_has_the_same(capsys):
@@ -34,6 +40,16 @@ def test_json_has_the_same(capsys):
         assert row["bytes"] == data.place(row["name"]).stat().st_size
         assert row["sha256"] in Path(row["card"]).read_text()
     assert all(row["path"] is None and row["url"] for row in told["models"])
+
+
+def test_files_of_other_makers_are_found_where_they_were_put(capsys, tmp_path, monkeypatch):
+    """A folder named by MRS_SMPL_DIR is looked through; what is not there yet has the folder to put it in."""
+    monkeypatch.setenv("MRS_SMPL_DIR", str(tmp_path))
+    (tmp_path / "smpl").mkdir()
+    (tmp_path / "smpl/SMPL_NEUTRAL.pkl").write_bytes(b"x")
+    rows = {row["name"]: row for row in json.loads(here(capsys, "models", "--json").out)["gated"]}
+    assert rows["smpl"]["paths"] == [str(tmp_path / "smpl/SMPL_NEUTRAL.pkl")] and rows["smplx"]["paths"] == []
+    assert f"put SMPLX_NEUTRAL.npz into {tmp_path}" in here(capsys, "models").out
 
 
 def test_a_model_is_got_from_a_file_found_and_verified(capsys, tmp_path, cache):

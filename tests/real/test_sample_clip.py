@@ -72,9 +72,9 @@ def test_two_people_are_found_for_the_whole_part(part):
 
 
 def test_the_folder_holds_every_result(part):
-    """run.json, tracks.npz, overlay.mp4, and three files a person, all of them listed, none empty, nothing else."""
+    """run.json, tracks.npz, overlay.mp4, report.html, and three files a person, all of them listed, none empty, nothing else."""
     out, report = part
-    expected = {"run.json", "tracks.npz", "overlay.mp4", *(f"persons/{n}/{f}" for n in ("01", "02") for f in FILES)}
+    expected = {"run.json", "tracks.npz", "overlay.mp4", "report.html", *(f"persons/{n}/{f}" for n in ("01", "02") for f in FILES)}
     found = {str(p.relative_to(out)) for p in out.rglob("*") if p.is_file() and ".partial" not in p.parts}
     assert found == expected == set(report["outputs"])
     assert all((out / name).stat().st_size > 100 for name in expected)

@@ -82,3 +82,13 @@ def test_probability_leaves_the_edges_out():
     fall = flight.Fall(3, 8, 0.2, np.zeros(3), 0.0)
     np.testing.assert_array_equal(flight.probability([fall], 10), [0, 0, 0, 0, 1, 1, 1, 0, 0, 0])
     assert flight.probability([], 4).max() == 0
+
+
+def test_whoever_falls_stands_on_nothing():
+    """A body that stands, then falls by gravity, then lands: held up, not held up, held up."""
+    times = np.arange(90) / 30
+    fallen = np.clip(times - 1.0, 0, 0.5)
+    height = 3 - 9.81 / 2 * fallen**2
+    found = flight.held_up(np.stack([np.zeros(90), height, np.zeros(90)], -1)[:, None] + np.zeros((1, 24, 1)), times)
+    assert found[:25].min() > 0.99 and found[33:42].max() < 0.05 and found[55:].min() > 0.99
+    assert (flight.held_up(np.zeros((3, 24, 3)), times[:3]) == 1).all()

@@ -1,0 +1,101 @@
+"""Time a report's opening and the viewer's frames in headless Chromium, and weigh the page of a 10 s clip.
+
+    python -m benchmarks.pages [--seconds S] [--json] [--check]
+
+The film is the sample clip to and fro at 720p. Needs chromium and chromium-driver, selenium, and viser. Without a GPU the browser draws by
+SwiftShader on the same cores; what is told of the viewer is how many frames it was sent and how many the browser drew.
+"""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks import _common
+
+PAGE_MB, OPEN_S, FRAMES_S = 15.0, 2.0, 30.0
+RATE_HZ = 30
+
+
+def main() -> None:
+    """Write one run's report, open it a few times, play one body in the viewer."""
+    parser = _common.parser(__doc__)
+    parser.add_argument("--seconds", type=float, default=10.0, help="length of the clip (default: 10)")
+    parser.add_argument("--repeat", type=int, default=5, help="open the page this often (default: 5)")
+    args = parser.parse_args()
+    report = _common.begin("Report and viewer", args, ("numpy", "viser", "selenium"))
+    with tempfile.TemporaryDirectory(prefix="mrs-pages-") as folder:
+        page, spent_s = written(Path(folder) / "run", args.seconds)
+        megabytes = page.stat().st_size / 1e6
+        opened = [opening(page, Path(folder) / f"profile{n}") for n in range(args.repeat)]
+        sent, drawn = playing(Path(folder) / "run", Path(folder) / "viewer")
+    loads, spaces = zip(*opened, strict=True)
+    report.table(("what", "value"), [
+        (f"page of {args.seconds:g} s, two people, MB", megabytes), ("written in, s", spent_s),
+        ("loaded, median s", statistics.median(loads)), ("view in space there, median s", statistics.median(spaces)),
+        ("viewer: frames sent a second", sent), ("viewer: frames drawn a second", drawn)])
+    report.at_most("size of the page", megabytes, PAGE_MB, "MB")
+    report.at_most("opening the page, median", statistics.median(loads), OPEN_S, "s")
+    report.at_least("frames a second of one body", sent, FRAMES_S)
+    report.finish(args)
+
+
+def written(root: Path, seconds: float) -> tuple[Path, float]:
+    """Make a run of two people with the sample's film, write its report; return its path and the seconds that took."""
+    from mrs.report import of_run
+    from mrs.video import Video, write_video
+    from tests.report.runs import make_run
+
+    make_run(root, seconds)
+    video = Video.open(_common.SAMPLE)
+    frames = [frame.rgb for frame in video.frames()]
+    there_and_back = frames + frames[-2:0:-1]
+    count = int(seconds * RATE_HZ)
+    write_video(root / "overlay.mp4", (there_and_back[n % len(there_and_back)] for n in range(count)), np.arange(count) / RATE_HZ, video.size_px)
+    begin = time.perf_counter()
+    page = of_run.of_folder(root)
+    return page, time.perf_counter() - begin
+
+
+def opening(page: Path, profile: Path) -> tuple[float, float]:
+    """Seconds until the page has loaded, and until its view in space is there."""
+    from tests.web.browser import browser, until
+
+    with browser(profile) as driver:
+        driver.get(page.resolve().as_uri())
+        space = until(lambda: driver.execute_script("return document.querySelector('#space .gl-container canvas') && performance.now()"))
+        return driver.execute_script("return performance.getEntriesByType('navigation')[0].loadEventEnd") / 1e3, space / 1e3
+
+
+def playing(run: Path, profile: Path, seconds: float = 5.0) -> tuple[float, float]:
+    """Frames a second of one body that the viewer sends, and that the browser draws, while it plays at double speed."""
+    from mrs import plugins
+    from mrs.view import items
+    from mrs.view.app import App
+    from tests.web.browser import browser, until
+
+    registry = plugins.load()
+    app = App(items.gather([run / "persons/01/motion.npz"], registry), registry, port=8600)
+    try:
+        with browser(profile) as driver:
+            driver.get(app.address)
+            until(lambda: "Play" in driver.find_element("tag name", "body").text)
+            time.sleep(2)
+            app.speed.value = "2"
+            app._toggle()
+            time.sleep(1)
+            drawn = driver.execute_async_script(
+                "const done = arguments[0], begin = performance.now(); let n = 0;"
+                f"(function next() {{ n++; if (performance.now() - begin < {seconds * 1000}) requestAnimationFrame(next);"
+                " else done(n / (performance.now() - begin) * 1000); })();")
+            return app.rate_hz, drawn
+    finally:
+        app.close()
+
+
+if __name__ == "__main__":
+    main()

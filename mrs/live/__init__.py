@@ -1,0 +1,1 @@
+"""From a webcam or a stream to a skeleton that moves along (`mrs live`): frames are dropped, never queued."""

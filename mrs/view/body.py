@@ -1,0 +1,119 @@
+"""A body in a viser scene: mesh, skeleton, contact marks, path, and the camera that saw it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from mrs import rotations
+from mrs.body import load_body
+from mrs.cameras import Camera
+from mrs.motion import JOINTS, Motion
+from mrs.skeletons import SMPL_PARENTS
+from mrs.world.ground import sole_points
+
+PARTS = ("mesh", "skeleton", "contacts", "path", "camera")
+CONTACT = (220, 50, 50)
+_BONES = np.array([(parent, joint) for joint, parent in enumerate(SMPL_PARENTS) if parent >= 0])
+
+
+class BodyView:
+    """One body, put where :meth:`pose` says; everything below one frame that :meth:`place` turns and moves."""
+
+    def __init__(self, server: Any, name: str, colour: tuple[int, int, int], betas: np.ndarray, body_name: str, label: str = ""):
+        body = load_body(body_name)
+        self.server, self.name, self.colour = server, name, colour
+        scene = server.scene
+        self.root = scene.add_frame(name, show_axes=False)
+        rest = body.rest_m + body.rest_shape_m @ betas
+        upright = np.tile([1.0, 0, 0, 0], (JOINTS, 1))
+        self.mesh = scene.add_mesh_skinned(f"{name}/mesh", body.template_m + body.shape_m @ betas, body.faces, bone_wxyzs=upright,
+                                           bone_positions=rest, skin_weights=body.weights, color=colour)
+        dark = tuple(int(value * 0.55) for value in colour)
+        self.bones = scene.add_line_segments(f"{name}/skeleton", rest[_BONES], dark, thickness=0.02)
+        self.joints = scene.add_point_cloud(f"{name}/joints", rest, dark, point_size=0.02, point_shape="circle", precision="float32")
+        self.marks = [scene.add_icosphere(f"{name}/contact{n}", 0.045, CONTACT, subdivisions=1, visible=False) for n in range(4)]
+        self._marked = True
+        self.label = scene.add_label(f"{name}/label", label, anchor="bottom-center") if label else None
+        self.path: Any = None
+        self.frustum: Any = None
+        self.show({part: True for part in PARTS} | {"skeleton": False})
+
+    def place(self, turn: np.ndarray, shift: np.ndarray) -> None:
+        """Turn (3, 3) and move (3,) the whole body with its path and camera."""
+        self.root.wxyz, self.root.position = rotations.matrix_to_quat(turn), shift
+
+    def show(self, parts: dict[str, bool]) -> None:
+        """Show or hide parts by name."""
+        self.mesh.visible = parts["mesh"]
+        self.bones.visible = self.joints.visible = parts["skeleton"]
+        self._marked = parts["contacts"]
+        for handle, part in ((self.path, "path"), (self.frustum, "camera")):
+            if handle is not None:
+                handle.visible = parts[part]
+
+    def add_path(self, root_pos_m: np.ndarray) -> None:
+        """Draw the pelvis' whole way (T, 3)."""
+        if len(root_pos_m) > 1:
+            self.path = self.server.scene.add_line_segments(f"{self.name}/path", np.stack([root_pos_m[:-1], root_pos_m[1:]], 1), self.colour,
+                                                            thickness=0.012)
+
+    def add_camera(self, camera: Camera, size_m: float) -> None:
+        """Draw the camera of the first frame with a picture `size_m` ahead; :meth:`aim` moves it."""
+        width, height = camera.size_px
+        fov = 2 * np.arctan(height / 2 / camera.focal_px)
+        self.frustum = self.server.scene.add_camera_frustum(f"{self.name}/camera", fov, width / height, scale=size_m, color=self.colour)
+        self.aim(camera.at(0))
+
+    def aim(self, camera: Camera, picture: np.ndarray | None = None) -> None:
+        """Turn the camera as it is in a frame, and show what it saw, (h, w, 3) uint8."""
+        self.frustum.wxyz, self.frustum.position = rotations.matrix_to_quat(camera.R.T), camera.centre_m
+        if picture is not None:
+            self.frustum.image = picture
+
+    def pose(self, turned_wxyz: np.ndarray, joints_m: np.ndarray, soles_m: np.ndarray, contacts: np.ndarray) -> None:
+        """Show one frame: global rotations (24, 4), joints (24, 3), heels and toes (4, 3) with their contact probabilities (4,)."""
+        with self.server.atomic():
+            for bone, turn, joint in zip(self.mesh.bones, turned_wxyz, joints_m, strict=True):
+                bone.wxyz, bone.position = turn, joint
+            if self.bones.visible:
+                self.bones.points = joints_m[_BONES].astype(np.float32)
+                self.joints.points = joints_m.astype(np.float32)
+            for mark, sole, contact in zip(self.marks, soles_m, contacts, strict=True):
+                shown = bool(self._marked and contact > 0.5)
+                if shown:
+                    mark.position = sole
+                if mark.visible != shown:
+                    mark.visible = shown
+            if self.label is not None:
+                self.label.position = joints_m[15] + [0, 0.3, 0]
+
+
+class MotionView(BodyView):
+    """A body that shows the frames of a motion."""
+
+    def __init__(self, server: Any, name: str, motion: Motion, colour: tuple[int, int, int], label: str, camera: bool = True):
+        super().__init__(server, name, colour, motion.betas, motion.body, label)
+        self.motion, self.shown, self.soles_m = motion, -1, sole_points(motion)
+        self._first, self._turned = -1, np.zeros(0)
+        self.add_path(motion.root_pos_m)
+        if camera and motion.camera is not None:
+            away_m = float(np.median(np.linalg.norm(motion.root_pos_m - motion.camera.centre_m, axis=-1)))
+            self.add_camera(motion.camera, float(np.clip(0.15 * away_m, 0.3, 3.0)))
+
+    def at(self, row: int, again: bool = False) -> bool:
+        """Show a frame; return whether that is another one than before."""
+        if row == self.shown and not again:
+            return False
+        self.shown = row
+        self.pose(self._turns(row), self.motion.joints_m[row], self.soles_m[row], self.motion.contacts[row])
+        return True
+
+    def _turns(self, row: int, at_once: int = 64) -> np.ndarray:
+        """Global rotations (24, 4) of a frame, worked out some frames at a time."""
+        first = row - row % at_once
+        if first != self._first:
+            matrices = load_body(self.motion.body).global_rotations(self.motion.local_quat_wxyz[first : first + at_once])
+            self._first, self._turned = first, rotations.matrix_to_quat(matrices)
+        return self._turned[row - first]
