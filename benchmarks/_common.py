@@ -114,6 +114,7 @@ def parser(doc: str, cores: int | None = 2) -> argparse.ArgumentParser:
 def begin(title: str, args: argparse.Namespace, libraries: Sequence[str] = ("numpy", "torch", "onnxruntime")) -> Report:
     """Limit this process and those it starts to --cores, and start a report with the machine's description."""
     cores_of_machine = os.cpu_count() or 1
+    os.environ["MRS_CONFIG"] = ""
     if getattr(args, "cores", None):
         _use_cores(args.cores)
     return Report(title, {"cores": usable_cores(), "cores_of_machine": cores_of_machine, "cpu": _cpu_name(),

@@ -5,8 +5,8 @@
 
 Each motion is filmed by a random camera and lifted from noisy keypoints (benchmarks/synthetic.py). The true body is drawn
 into every frame: part, u and v of the chart that is computed for it, and its mask. Noise on the parts: the
-drawn body is out by 1 % of the person's height, u and v by 0.03, 3 % of the frames have left and right exchanged, and the mask
-is ragged by 2 pixels. Rows are sfv without and with the terms
+drawn body is out by 1 % of the person's height, u and v by 0.03, 3 % of the frames (--exchanged) have left and right exchanged,
+and the mask is ragged by 2 pixels. Rows are sfv without and with the terms
 (parts: without an atlas). The shape error is that of the T-pose's vertices.
 """
 
@@ -26,6 +26,7 @@ ROWS = {
 }
 SIZE_PX = (1280, 720)
 MOTIONS = ("walker", "walk", "punch", "dance")
+EXCHANGED_SHARE = 0.03
 EXCHANGED = np.array([0, 1, 2, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15, 18, 17, 20, 19, 22, 21, 23, 24], np.uint8)
 
 
@@ -35,6 +36,7 @@ def main() -> None:
     parser.add_argument("--motions", nargs="+", default=list(MOTIONS), choices=["walker", *synthetic.ACTIONS], metavar="NAME")
     parser.add_argument("--seconds", type=float, default=1.5, help="Of each motion.")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--exchanged", type=float, default=EXCHANGED_SHARE, help="Share of frames with left and right exchanged.")
     parser.add_argument("--rows", nargs="+", default=list(ROWS), choices=list(ROWS))
     parser.add_argument("--set", dest="sets", action="append", default=[], metavar="OPTION=VALUE", help="Option of sfv in every row.")
     args = parser.parse_args()
@@ -58,7 +60,7 @@ def measured(name: str, seed: int, args) -> dict[str, dict]:
     track, truth = clip(name, seed, args.seconds)
     registry, out = plugins.load(), {}
     with tempfile.TemporaryDirectory() as folder:
-        draw(truth, track, Path(folder), np.random.default_rng(seed))
+        draw(truth, track, Path(folder), np.random.default_rng(seed), args.exchanged)
         initial = lifted(track, truth.camera, options)
         for row in args.rows:
             values = ROWS[row] | ({"dense": f"densepose:{folder}"} if not row.startswith("none") else {}) | dict(s.split("=", 1) for s in args.sets)
@@ -98,7 +100,7 @@ def lifted(track, camera, options):
     return to_world(lifter.lift(SimpleNamespace(camera=camera), track))
 
 
-def draw(truth, track, folder: Path, rng=None) -> None:
+def draw(truth, track, folder: Path, rng=None, exchanged: float = EXCHANGED_SHARE) -> None:
     """Write NAME_IUV.png for each frame: the true body by its own chart, with noise where `rng` is given."""
     import cv2
 
@@ -107,7 +109,7 @@ def draw(truth, track, folder: Path, rng=None) -> None:
         shift = np.zeros(2) if rng is None else rng.normal(0, 0.01 * heights[row], 2)
         iuv = painted(truth, row, shift)
         if rng is not None:
-            iuv = noised(iuv, rng)
+            iuv = noised(iuv, rng, exchanged)
         cv2.imwrite(str(folder / f"frame_{row:05d}_IUV.png"), iuv)
 
 
@@ -147,14 +149,14 @@ def _shares_of(points: np.ndarray, corners: np.ndarray) -> np.ndarray:
     return np.clip(np.stack([1 - first - second, first, second], -1), 0, 1)
 
 
-def noised(iuv: np.ndarray, rng) -> np.ndarray:
+def noised(iuv: np.ndarray, rng, exchanged: float) -> np.ndarray:
     """Move u and v, exchange the sides now and then, and fray the outline."""
     import cv2
 
     out = iuv.astype(float)
     out[..., 1:] += cv2.resize(rng.normal(0, 0.03 * 255, (24, 40, 2)), SIZE_PX)
     out = np.clip(np.round(out), 0, 255).astype(np.uint8)
-    if rng.random() < 0.03:
+    if rng.random() < exchanged:
         out[..., 0] = EXCHANGED[out[..., 0]]
     far = cv2.distanceTransform((iuv[..., 0] > 0).astype(np.uint8), cv2.DIST_L2, 5)
     out[far < cv2.resize(rng.normal(0, 2, (48, 80)), SIZE_PX)] = 0

@@ -1,10 +1,11 @@
-"""The settings of a run: flag over environment over ``--config`` file over default; unknown names are refused."""
+"""The settings of a run: flag over environment over ``--config`` file over the user's file over default; unknown names are refused."""
 
 from __future__ import annotations
 
 import dataclasses
 import difflib
 import os
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ from mrs.errors import InputError, UsageError
 
 STAGE_NAMES = tuple(name for name in stages.STAGES if name not in ("importer", "converter", "track_exporter"))
 ALIASES = {"synth": "synthesizer", "export": "exporter"}
+NAMED_AS = {"synthesizer": "synth"}
+"""Stages whose plugin has another name among the settings; exporters are several, and keep their options."""
 CAMERAS = ("static", "rotating", "auto")
 PERSONS = ("largest", "longest", "center", "all")
 
@@ -29,8 +32,8 @@ class Run:
         detector: str = options.option("blazepose", "Detector plugin: who is where, in every frame.")
         tracker: str = options.option("auto", "Tracker plugin: who is who over time; auto keeps the ids of a file that has "
                                       "them (file), and else tracks (oks).")
-        lifter: str = options.option("auto", "Lifter plugin: from pictures to bodies in 3D; auto takes blazepose3d where the "
-                                     "detector gives 3D landmarks, else smplify.")
+        lifter: str = options.option("auto", "Lifter plugin: from pictures to bodies in 3D; auto takes hmr, or smplify for "
+                                     "keypoints that hmr does not know.")
         smoother: str = options.option("sfv", "Smoother plugin: the refiner of the motion.")
         body: str | None = options.option(None, "Body model of the lifter: smplx:PATH, your file of SMPL, SMPL-H or SMPL-X; without it, "
                                           "the embedded body.")
@@ -81,28 +84,100 @@ class Settings:
         return tuple(dict.fromkeys(["bvh", *named]))
 
 
-def settings(video: Path | None, flags: dict[str, Any], *, out: Path | None = None, config: Path | None = None,
+def user_file() -> Path | None:
+    """Return the user's own settings file, where there is one: MRS_CONFIG, else config.yaml in the system's place for settings.
+
+    An empty MRS_CONFIG means none.
+    """
+    named = os.environ.get("MRS_CONFIG")
+    if named is not None:
+        return Path(named) if named else None
+    path = user_place()
+    return path if path.is_file() else None
+
+
+def user_place() -> Path:
+    """Return where the user's settings file is looked for without MRS_CONFIG."""
+    if os.environ.get("XDG_CONFIG_HOME"):
+        return Path(os.environ["XDG_CONFIG_HOME"]) / "mrs" / "config.yaml"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Application Support" / "mrs" / "config.yaml"
+    if sys.platform == "win32" and os.environ.get("APPDATA"):
+        return Path(os.environ["APPDATA"]) / "mrs" / "config.yaml"
+    return Path.home() / ".config" / "mrs" / "config.yaml"
+
+
+@dataclass
+class Merged:
+    """What all sources say together, and which of them said it, by name or by `stage.option`."""
+
+    values: dict[str, Any] = field(default_factory=dict)
+    stage_options: dict[str, dict[str, Any]] = field(default_factory=dict)
+    plugins: tuple[str, ...] = ()
+    origins: dict[str, str] = field(default_factory=dict)
+
+    def add(self, values: dict[str, Any], stage_options: dict[str, dict[str, Any]], origin: str) -> None:
+        """Lay a source over those before it; the options of a stage go where it names another plugin."""
+        for stage in STAGE_NAMES:
+            name = NAMED_AS.get(stage, stage)
+            if name in values and self.values.get(name, values[name]) != values[name]:
+                for option in self.stage_options.pop(stage, {}):
+                    self.origins.pop(f"{stage}.{option}", None)
+        self.values |= values
+        self.origins |= dict.fromkeys(values, origin)
+        for stage, given in stage_options.items():
+            self.stage_options.setdefault(stage, {}).update(given)
+            self.origins |= {f"{stage}.{option}": origin for option in given}
+
+
+def merged(flags: dict[str, Any], config: Path | None = None, sets: tuple[str, ...] = (), plugins: tuple[str, ...] = ()) -> Merged:
+    """Lay the user's file, the config file, the environment, flags (None is not given) and each --set over each other."""
+    found = Merged()
+    for path in (user_file(), config):
+        if path:
+            values, stage_options, named = read(path)
+            found.add(values, stage_options, f"file {path}")
+            found.plugins += named
+    environment = {"device": os.environ["MRS_DEVICE"]} if os.environ.get("MRS_DEVICE") else {}
+    found.add(checked(environment, "in MRS_DEVICE"), {}, "environment MRS_DEVICE")
+    given = checked({name: value for name, value in flags.items() if value is not None}, "on the command line")
+    for name, value in given.items():
+        found.add({name: value}, {}, f"flag --{name.replace('_', '-')}")
+    before = {stage: dict(given) for stage, given in found.stage_options.items()}
+    place_options(found.stage_options, found.values, sets)
+    _note_placed(found, before, sets)
+    found.plugins += plugins
+    return found
+
+
+def _note_placed(found: Merged, before: dict[str, dict[str, Any]], sets: tuple[str, ...]) -> None:
+    """Note where options of stages came from that short flags and --set placed."""
+    by_set = {f"{stage}.{option}" for stage, option, _ in map(split_set, sets)}
+    for stage, given in found.stage_options.items():
+        for option, value in given.items():
+            name = f"{stage}.{option}"
+            if name in by_set:
+                found.origins[name] = "flag --set"
+            elif before.get(stage, {}).get(option, _NOTHING) != value:
+                found.origins[name] = found.origins.get(option, "default")
+
+
+_NOTHING = object()
+
+
+def settings(video: Path | str | None, flags: dict[str, Any], *, out: Path | None = None, config: Path | None = None,
              sets: tuple[str, ...] = (), plugins: tuple[str, ...] = (), overwrite: bool = False,
              until: str = "export") -> Settings:
-    """Merge flags (None is not given), the environment, the config file and defaults."""
-    given, stage_options, file_plugins = read(config) if config else ({}, {}, ())
-    flags = {name: value for name, value in flags.items() if value is not None}
-    for stage in ("detector", "tracker", "lifter", "smoother", "synth"):
-        if stage in flags and given.get(stage, flags[stage]) != flags[stage]:
-            stage_options.pop(ALIASES.get(stage, stage), None)
-    environment = {"device": os.environ["MRS_DEVICE"]} if os.environ.get("MRS_DEVICE") else {}
-    merged = given | checked(environment, "in MRS_DEVICE") | checked(flags, "on the command line")
-    place_options(stage_options, merged, sets)
-    values = _values(merged)
+    """Merge flags (None is not given), the environment, the config file, the user's file and defaults."""
+    found = merged(flags, config, sets, plugins)
+    values = _values(found.values)
     _refuse_size_with_video(video, values)
-    if not out:
-        source = video or values.detector.partition(":")[2] or stage_options.get("detector", {}).get("source") or "run"
-        out = f"{Path(source).stem}_mrs"
-    return Settings(Path(video) if video else None, Path(out), values, stage_options, (*file_plugins, *plugins), overwrite,
-                    until)
+    source = video or values.detector.partition(":")[2] or found.stage_options.get("detector", {}).get("source") or "run"
+    return Settings(Path(video) if video else None, Path(out or f"{Path(source).stem}_mrs"), values, found.stage_options, found.plugins,
+                    overwrite, until)
 
 
-def _refuse_size_with_video(video: Path | None, values: Any) -> None:
+def _refuse_size_with_video(video: Path | str | None, values: Any) -> None:
     """Refuse what only a run without a video needs, and a run without a video that lacks it."""
     given = [f"--{name}" for name in ("size", "fps") if getattr(values, name) is not None]
     if video is not None and given:
@@ -159,7 +234,9 @@ def read(path: Path) -> tuple[dict[str, Any], dict[str, dict], tuple[str, ...]]:
     Returns checked values by flag, options by stage, and plugins. A plugin's path may be relative to the file.
     """
     path = Path(path)
-    values, stage_options, plugins = {}, {}, ()
+    values: dict[str, Any] = {}
+    stage_options: dict[str, dict[str, Any]] = {}
+    plugins: tuple[str, ...] = ()
     for key, value in _load_yaml(path).items():
         key = str(key).replace("-", "_")
         if key in ("plugin", "plugins"):

@@ -217,7 +217,7 @@ def _pack(people: list[People]) -> dict[str, np.ndarray]:
 def _unpack(arrays: dict[str, np.ndarray]) -> list[People]:
     """Undo :func:`_pack`."""
     counts = arrays["counts"]
-    columns = {}
+    columns: dict[str, list] = {}
     for name in (*_ALWAYS, *_MAYBE):
         has = arrays[f"has_{name}"] if name in _MAYBE else np.ones(len(counts), bool)
         ends = np.cumsum(np.where(has, counts, 0))

@@ -30,7 +30,7 @@ def usable_tracks(folder: RunFolder, inputs: dict[str, Any]) -> Verdict:
     path, record = folder.root / NAME, folder.results.get(NAME)
     if not path.is_file():
         return Verdict(None)
-    if folder.is_untouched(NAME):
+    if record is not None and folder.is_untouched(NAME):
         return Verdict(Tracks.load(path) if record["key"] == key_of(inputs) else None)
     tracks = _edited_tracks(path)
     made_from = _made_from(tracks) or (lasting(record["made_from"]) if record else None)

@@ -6,6 +6,17 @@ Every message says what was expected, what came, and what to type next.
 EXIT_INTERRUPTED = 130
 
 
+def tell(error: BaseException, **facts: str) -> None:
+    """Put what a message needs on an exception: `where` it came from, what is `kept`."""
+    for name, value in facts.items():
+        setattr(error, name, value)
+
+
+def told(error: BaseException, name: str) -> str:
+    """Return what :func:`tell` put there; empty where it did not."""
+    return str(getattr(error, name, "") or "")
+
+
 class MrsError(Exception):
     """Anything that went wrong for a reason the user can act on."""
 

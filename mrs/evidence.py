@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 
@@ -143,8 +144,8 @@ def _boxes_from_neighbours(boxes: np.ndarray, broken: np.ndarray, points: np.nda
 
 def _pick(people: People, rows: np.ndarray) -> People:
     pick = lambda a: None if a is None else a[rows]
-    return People(*(pick(getattr(people, name)) for name in ("keypoints_px", "boxes_px", "scores", "keypoints3d_m", "masks",
-                                                             "mask_to_px", "lanes")))
+    chosen: dict[str, Any] = {f.name: pick(getattr(people, f.name)) for f in fields(people)}
+    return People(**chosen)
 
 
 def _told(who: str, count: int) -> str:

@@ -90,6 +90,20 @@ class Motion:
                        "camera_size_px": np.array(self.camera.size_px)}
         npz.save(path, "motion", arrays, {"body": self.body, "frame": self.frame, "history": list(self.history)})
 
+    def to_bvh(self, path: Path | str | None = None, **options: Any) -> str:
+        """Return the motion as BVH text, and write it to `path` where there is one.
+
+        `options` are those of the exporter: names, order, channels, unit, up, tpose_first (`mrs plugins show bvh`). Times that
+        are not even are resampled, since BVH has one frame time.
+        """
+        from mrs.formats import bvh
+        from mrs.formats.bvh_motion import to_bvh
+
+        document, _ = to_bvh(self, **options)
+        if path is not None:
+            bvh.write(path, document)
+        return bvh.dumps(document)
+
     @classmethod
     def load(cls, path: Path | str) -> Motion:
         """Read and validate ``motion.npz``."""
@@ -101,7 +115,7 @@ class Motion:
         camera = None
         if "camera_K" in arrays:
             camera = Camera(arrays["camera_K"], arrays["camera_R"], arrays["camera_t"],
-                            tuple(int(v) for v in arrays["camera_size_px"]))
+                            (int(arrays["camera_size_px"][0]), int(arrays["camera_size_px"][1])))
         motion = cls(**values, body=meta["body"], frame=meta["frame"], camera=camera, history=tuple(meta["history"]),
                      code=arrays.get("code"))
         motion.validate(str(path))

@@ -42,7 +42,7 @@ def save(path: Path | str, kind: str, arrays: dict[str, np.ndarray], meta: dict[
     """Write named arrays and JSON-able `meta` to a compressed npz, atomically."""
     header = {"schema_version": SCHEMA_VERSION, "kind": kind, **meta}
     with atomic_path(path) as temporary, open(temporary, "wb") as file:
-        np.savez_compressed(file, meta=np.array(json.dumps(header)), **arrays)
+        np.savez_compressed(file, **{"meta": np.array(json.dumps(header)), **arrays})  # type: ignore[arg-type]
 
 
 def load(path: Path | str, kind: str) -> tuple[dict[str, np.ndarray], dict[str, Any]]:

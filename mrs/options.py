@@ -64,7 +64,7 @@ def describe(plugin: type) -> list[OptionInfo]:
     ]
 
 
-def build(plugin: type, values: dict[str, Any], where: str) -> Any:
+def build(plugin: Any, values: dict[str, Any], where: str) -> Any:
     """Build the plugin's options from given values; refuse unknown names and bad values.
 
     `where` is the prefix shown in messages, such as ``detector``.

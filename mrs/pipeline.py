@@ -16,7 +16,7 @@ import numpy as np
 from mrs import detecting, evidence, filming, progress, provenance, world
 from mrs.config import Settings
 from mrs.edited import lasting, usable_tracks
-from mrs.errors import MrsError, NoPersonError, PluginError, UsageError
+from mrs.errors import MrsError, NoPersonError, PluginError, UsageError, tell
 from mrs.motion import Motion
 from mrs.npz import atomic_path
 from mrs.plan import Plan, Step, seconds_of, seed_everything
@@ -49,10 +49,10 @@ def carried_out(pipeline: Pipeline, command: tuple[str, ...]) -> dict[str, Any]:
     try:
         return pipeline.go(command)
     except KeyboardInterrupt as error:
-        error.kept = pipeline.stop("interrupted", None)
+        tell(error, kept=pipeline.stop("interrupted", None))
         raise
     except Exception as error:
-        error.where = pipeline.at
+        tell(error, where=pipeline.at)
         pipeline.stop("failed", error)
         raise
     finally:
@@ -142,7 +142,7 @@ class Pipeline:
         found, bad = evidence.cleaned_tracks(found) if isinstance(found, Tracks) else evidence.cleaned_detections(found)
         tracker = self.plan.steps["tracker"]
         tracker = tracker if isinstance(found, Tracks) else tracker.suited(found)
-        history = ({"stage": "detector", **detector.facts, "video": self.video.sha256, "key": key},)
+        history: tuple[dict[str, Any], ...] = ({"stage": "detector", **detector.facts, "video": self.video.sha256, "key": key},)
         facts = {"detect_seconds": round(detect_s, 3), "frames": len(found.frame_ids)}
         if isinstance(found, Tracks):
             tracks, spent = found, detect_s
@@ -269,7 +269,8 @@ class Pipeline:
 
     def _video_of(self, track: Track) -> Video:
         """The video as lifters and smoothers get it: a camera that moves has a pose for each of the track's frames."""
-        return self.video.with_camera(self.video.camera.resampled(self.video.times_s, track.times_s))
+        camera = self.video.camera or world.level_camera(self.video.size_px)
+        return self.video.with_camera(camera.resampled(self.video.times_s, track.times_s))
 
     def _motion(self, name: str, inputs: dict, step: Step, track: Track, make, made: Motion | None = None, made_s: float = 0.0) -> Motion:
         """Make (or take as `made` in `made_s` seconds), check, save and record one motion, or read it back."""
@@ -580,7 +581,7 @@ def _level_of(motions: dict[int, Motion]) -> dict | None:
 
 def _feet(motion: Motion) -> dict[str, dict]:
     """What the smoother told of contacts, and of how far locking moved the feet."""
-    told = next((step for step in reversed(motion.history) if step.get("stage") == "refine"), {})
+    told: dict[str, Any] = next((step for step in reversed(motion.history) if step.get("stage") == "refine"), {})
     return {name: told[name] for name in ("contacts", "foot_lock") if name in told}
 
 

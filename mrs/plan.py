@@ -18,7 +18,7 @@ from mrs.motion import Motion
 from mrs.plugins import Registry
 
 AUTO = "auto"
-CANDIDATES = {"tracker": ("file", "oks"), "lifter": ("blazepose3d", "smplify")}
+CANDIDATES = {"tracker": ("file", "oks"), "lifter": ("hmr", "smplify")}
 """What ``auto`` chooses from: the first whose ``suits`` says yes of the detections or of the track, else the last."""
 WITH_CHECKPOINT = "hmr-image"
 """The lifter that ``auto`` means where an option names a checkpoint."""

@@ -15,6 +15,7 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pluggy
 
@@ -31,6 +32,7 @@ BUILTINS = (
     "mrs_plugins.trackers.oks",
     "mrs_plugins.trackers.given",
     "mrs_plugins.lifters.blazepose3d",
+    "mrs_plugins.lifters.hmr",
     "mrs_plugins.lifters.smplify",
     "mrs_plugins.lifters.hmr_image",
     "mrs_plugins.lifters.files",
@@ -42,6 +44,7 @@ BUILTINS = (
     "mrs_plugins.renderers.mesh",
     "mrs_plugins.renderers.stick",
     "mrs_plugins.renderers.pyrender",
+    "mrs_plugins.renderers.shape_pose",
     "mrs_plugins.exporters.bvh",
     "mrs_plugins.exporters.characters",
     "mrs_plugins.exporters.robots",
@@ -60,7 +63,7 @@ class Entry:
 
     stage: str
     name: str
-    cls: type
+    cls: Any
     origin: str
     version: str
 
@@ -95,7 +98,7 @@ class Registry:
         reads = self.entries.get((stage, f"{name}:"))
         if reads is None or (not colon and (stage, name) in self.entries):
             return text, {}
-        argument = argument or source
+        argument = argument or source or ""
         if not argument:
             raise UsageError(f"Expected --{stage} {name}:{reads.cls.takes}, {stages.summary(reads.cls).rstrip('.').lower()}, "
                              f"but got '{text}'.")

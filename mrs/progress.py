@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import os
 import sys
 import time
 from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
 
 PLAIN_EVERY_S = 5.0
+WIDE = 80
+"""Columns from which bars, counts and rates fit in one line."""
 
 
 class Silent:
@@ -25,6 +31,10 @@ class Silent:
 
     def line(self, text: str) -> None:
         """Show one line above whatever moves."""
+
+    def event(self, kind: str, **facts: Any) -> bool:
+        """Tell something as named values, where this shows such; return whether it did."""
+        return False
 
 
 class _Meter:
@@ -87,11 +97,20 @@ class Bars(Silent):
 
     def __init__(self):
         from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TaskProgressColumn,
+            TextColumn,
+            TimeRemainingColumn,
+        )
 
-        self._bars = Progress(TextColumn("{task.description:<22}"), BarColumn(), MofNCompleteColumn(),
-                              TextColumn("{task.fields[rate]:>16}"), TimeRemainingColumn(),
-                              console=Console(stderr=True), refresh_per_second=5)
+        console = Console(stderr=True)
+        wide = (TextColumn("{task.description:<22}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]:>16}"),
+                TimeRemainingColumn())
+        narrow = (TextColumn("{task.description}"), TaskProgressColumn(), TimeRemainingColumn(compact=True))
+        self._bars = Progress(*(wide if console.width >= WIDE else narrow), console=console, refresh_per_second=5)
 
     def __enter__(self):
         self._bars.start()
@@ -118,9 +137,50 @@ class Bars(Silent):
         self._bars.console.print(text, markup=False, highlight=False)
 
 
-def choose(quiet: bool, stream=None) -> Silent:
-    """Return what suits the terminal; rich itself respects NO_COLOR and TERM=dumb."""
+class JsonLines(Plain):
+    """One JSON object a line: ``{"time", "event": "progress"|"step"|"line"|"log"|"warning"|"error", ...}``."""
+
+    @contextmanager
+    def step(self, label: str, total: int | None = None, unit: str = "frames"):
+        """Tell where the step is every few seconds, and how it ended."""
+        meter, shown_s = _Meter(total, unit), 0.0
+
+        def update(done: int, total: int | None = None, found: int | None = None) -> None:
+            nonlocal shown_s
+            meter.tell(done, total, found)
+            if meter.spent_s - shown_s >= self._every_s:
+                shown_s = meter.spent_s
+                self.event("progress", step=label, done=meter.done, total=meter.total, unit=unit, per_s=round(meter.rate, 2))
+
+        yield update
+        self.event("step", step=label, done=meter.done, total=meter.total, unit=unit, seconds=round(meter.spent_s, 3),
+                   per_s=round(meter.rate, 2))
+
+    def line(self, text: str) -> None:
+        """Tell one line."""
+        self.event("line", message=text)
+
+    def event(self, kind: str, **facts: Any) -> bool:
+        """Print one object."""
+        print(as_json_line(kind, **facts), file=self._stream, flush=True)
+        return True
+
+
+def as_json_line(kind: str, **facts: Any) -> str:
+    """Return one event as JSON, with the time."""
+    return json.dumps({"time": datetime.now().astimezone().isoformat(timespec="milliseconds"), "event": kind, **facts}, default=str)
+
+
+def wants_json() -> bool:
+    """Say whether MRS_LOG_JSON asks for JSON lines."""
+    return os.environ.get("MRS_LOG_JSON", "").lower() not in ("", "0", "false", "no")
+
+
+def choose(quiet: bool, stream=None, log_json: bool = False) -> Silent:
+    """Return what suits the terminal, or what was asked for; rich itself respects NO_COLOR and TERM=dumb."""
     stream = stream or sys.stderr
     if quiet:
         return Silent()
+    if log_json or wants_json():
+        return JsonLines(stream)
     return Bars() if stream.isatty() else Plain(stream)

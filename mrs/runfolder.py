@@ -47,7 +47,7 @@ class RunFolder:
     def __init__(self, root: Path):
         self.root = root
         self.report: dict[str, Any] = {}
-        self._lock = None
+        self._lock: Any = None
 
     @classmethod
     def open(cls, root: Path, video_sha256: str, overwrite: bool = False) -> RunFolder:
@@ -63,6 +63,16 @@ class RunFolder:
         except BaseException:
             folder.close()
             raise
+        return folder
+
+    @classmethod
+    def peek(cls, root: Path, video_sha256: str, overwrite: bool = False) -> RunFolder:
+        """Read what the folder has without making, locking or changing anything; refuse what :meth:`open` refuses."""
+        folder = cls(Path(root))
+        earlier = folder._earlier(overwrite)
+        if not overwrite:
+            folder._refuse_other(earlier, video_sha256)
+            folder.report = {"results": earlier.get("results", {})}
         return folder
 
     def close(self) -> None:
@@ -171,11 +181,14 @@ class RunFolder:
         if overwrite:
             self._remove(earlier)
             return
+        self._refuse_other(earlier, video_sha256)
+        self.report = {"results": earlier.get("results", {})}
+
+    def _refuse_other(self, earlier: dict[str, Any], video_sha256: str) -> None:
         other = earlier.get("video", {}).get("sha256")
         if other and other != video_sha256:
             raise UsageError(f"{self.root} holds the run of another video ({earlier['video'].get('path')}). "
                              "Choose another folder with -o, or type --overwrite to replace it.")
-        self.report = {"results": earlier.get("results", {})}
 
     def _earlier(self, overwrite: bool) -> dict[str, Any]:
         path = self.root / "run.json"

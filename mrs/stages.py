@@ -96,7 +96,7 @@ def _takes(verb: Any, arguments: tuple[str, ...]) -> bool:
     return True
 
 
-def draws_person(cls: type) -> bool:
+def draws_person(cls: Any) -> bool:
     """Tell whether a renderer draws one person by themselves, rather than all people over a video."""
     stage = STAGES["renderer"]
     return _takes(cls.render, stage.others) and not _takes(cls.render, stage.arguments)
@@ -118,7 +118,7 @@ def missing_needs(cls: type) -> list[str]:
     return [m for m in getattr(cls, "needs", ()) if importlib.util.find_spec(m.split(".")[0]) is None]
 
 
-def install_command(cls: type) -> str:
+def install_command(cls: Any) -> str:
     """Return the command that brings what the class needs."""
     if getattr(cls, "install", None):
         return cls.install
@@ -126,7 +126,7 @@ def install_command(cls: type) -> str:
     return f"pip install 'mrs[{extra}]'" if extra else f"pip install {' '.join(missing_needs(cls))}"
 
 
-def require(cls: type) -> None:
+def require(cls: Any) -> None:
     """Raise MissingError, with the command to type, where the class's needs are absent."""
     absent = missing_needs(cls)
     if absent:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -201,8 +202,8 @@ def _winners(tracks: Tracks, parts: list[Track]):
 
 def _compose(tracks: Tracks, person: int, parts: list[Track], rows, owner, at) -> Track:
     """Make a track whose sighting in row `rows[i]` of the video is row `at[i]` of part `owner[i]`."""
-    sources = [arrays_of(part) for part in parts]
-    sightings = {}
+    sources: list[dict[str, Any]] = [arrays_of(part) for part in parts]
+    sightings: dict[str, Any] = {}
     for name in sources[0]:
         values = [source[name] for source in sources]
         if any(value is None for value in values):

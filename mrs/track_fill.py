@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from mrs.skeletons import Keypoints
@@ -24,7 +26,7 @@ def fill(
     before = np.where(rows[after] == span, after, after - 1)
     weight = _weights(times_s[rows], times_s[span], before, after)
     real = before == after
-    arrays = {name: None if value is None else _between(value, before, after, weight, real, name)
+    arrays: dict[str, Any] = {name: None if value is None else _between(value, before, after, weight, real, name)
               for name, value in sightings.items()}
     return Track(person, keypoints, frame_ids[span].copy(), times_s[span].copy(), **arrays)
 

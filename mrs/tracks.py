@@ -164,7 +164,7 @@ _TRACK_ARRAYS = ("frame_ids", "times_s", "keypoints_px", "boxes_px", "keypoints3
 def _read_track(arrays: dict[str, np.ndarray], entry: dict) -> Track:
     prefix = f"{entry['person']:02d}/"
     required, optional = _TRACK_ARRAYS[:4], _TRACK_ARRAYS[4:]
-    values = {n: arrays[prefix + n] for n in required} | {n: arrays.get(prefix + n) for n in optional}
+    values: dict[str, Any] = {n: arrays[prefix + n] for n in required} | {n: arrays.get(prefix + n) for n in optional}
     return Track(person=int(entry["person"]), keypoints=keypoint_set(entry["keypoints"]), **values)
 
 

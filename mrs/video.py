@@ -13,17 +13,19 @@ import itertools
 import os
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from mrs.cameras import Camera
 from mrs.errors import InputError
+from mrs.threads import asked
 from mrs.video_write import write_video
 
 __all__ = ["Frame", "Video", "write_video"]
@@ -178,7 +180,7 @@ class Video:
         if first_row < len(self):
             yield from _in_background(self._convert(first_row), QUEUE_DEPTH)
 
-    def _convert(self, first_row: int) -> Iterator[Frame]:
+    def _convert(self, first_row: int) -> Generator[Frame, None, None]:
         """Yield frames from `first_row`, filling gaps with the picture before (or, at the start, the one after)."""
         to_rgb = _Converter(self._index.stored_px, self._index.turn)
         row, filled, last = first_row, 0, None
@@ -364,7 +366,7 @@ def _warn_if_short(container, stream, packets: list, warnings: list[str]) -> Non
 def _count_times(path: Path, dts: list[int], warnings: list[str]) -> np.ndarray:
     """Times (N,) of a stream that does not say when frames are shown: its storage times in order, or else its rate."""
     with _opened(path) as (container, stream):
-        stream.thread_type = "AUTO"
+        _use_threads(stream)
         frames = sum(1 for _ in _decode_all(container, stream))
         rate, tick = stream.average_rate or stream.guessed_rate or Fraction(25), stream.time_base
     if not frames:
@@ -374,6 +376,12 @@ def _count_times(path: Path, dts: list[int], warnings: list[str]) -> np.ndarray:
         return np.array(dts) * float(tick)
     warnings.append(f"The file has no frame times; {float(rate):g} frames a second are assumed.")
     return np.arange(frames) / float(rate)
+
+
+def _use_threads(stream) -> None:
+    """Let FFmpeg decode in threads: as many as it likes, or as MRS_THREADS says."""
+    stream.thread_type = "AUTO"
+    stream.codec_context.thread_count = asked() or 0
 
 
 def _decode_all(container, stream, packets: Iterator | None = None) -> Iterator:
@@ -393,16 +401,16 @@ def _decode_all(container, stream, packets: Iterator | None = None) -> Iterator:
         return
 
 
-def _decode_rows(path: Path, index: _Index, frame_ids: np.ndarray, first_row: int) -> Iterator:
+def _decode_rows(path: Path, index: _Index, frame_ids: np.ndarray, first_row: int) -> Generator[Any, None, None]:
     """Yield (row, picture) from `first_row` on, rows growing; rows that can't be decoded are absent."""
     with _opened(path) as (container, stream):
-        stream.thread_type = "AUTO"
+        _use_threads(stream)
         packets = None if index.pts is None else _seek(container, stream, index, int(index.pts[first_row]))
         if index.pts is None or packets is not None:
             yield from _match(_decode_all(container, stream, packets), index, frame_ids, first_row)
             return
     with _opened(path) as (container, stream):
-        stream.thread_type = "AUTO"
+        _use_threads(stream)
         yield from _match(_decode_all(container, stream), index, frame_ids, first_row)
 
 
@@ -452,7 +460,7 @@ class _Converter:
         from av.video.reformatter import VideoReformatter
 
         self.resized = False
-        self._coded_px = None
+        self._coded_px: tuple[int, int] | None = None
         self._stored_px, self._turn = stored_px, turn
         self._reformatter = VideoReformatter()
 
@@ -465,7 +473,7 @@ class _Converter:
         return self._turn.apply(rgb)
 
 
-def _in_background(items: Iterator, depth: int) -> Iterator:
+def _in_background(items: Generator[Any, None, None], depth: int) -> Generator[Any, None, None]:
     """Run a generator in a thread, at most `depth` items ahead; its errors are raised here.
 
     The thread ends, and the generator is closed in it, when the consumer stops.

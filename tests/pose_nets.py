@@ -55,7 +55,7 @@ def write(path: Path, kind: str, count: int = 17, batch: bool = True, facts: dic
     names = {"simcc": ["simcc_x", "simcc_y"], "standing": ["simcc_x", "simcc_y"], "heatmap": ["heatmap"], "rtmo": ["dets", "keypoints"]}[kind]
     axes = {name: {0: "batch"} for name in ("input", *names)} if batch and kind != "rtmo" else None
     net = {"simcc": SimCC, "heatmap": Heatmap, "rtmo": RTMO, "standing": Standing}[kind]()
-    with _without_onnx():
+    with without_onnx():
         torch.onnx.export(net, (torch.zeros(size),), str(path), input_names=["input"], output_names=names,
                           dynamic_axes=axes, opset_version=17, dynamo=False)
     with open(path, "ab") as out:
@@ -72,7 +72,7 @@ def _field(number: int, content: bytes) -> bytes:
     return bytes([number * 8 + 2]) + size + bytes([length]) + content
 
 
-def _without_onnx():
+def without_onnx():
     """Let torch export without the package onnx, which it only asks about functions that these networks lack."""
     if importlib.util.find_spec("onnx"):
         return nullcontext()

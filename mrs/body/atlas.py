@@ -2,7 +2,7 @@
 
 Parts have DensePose's numbers. The embedded body has a chart of its own, computed here: parts by what joint moves a
 vertex most, v along the limb, u around it. A chart for SMPL is the user's to give: DensePose's UV_Processed.mat with a
-mesh, or an npz of part, uv and rest_m.
+mesh, or an npz of part, uv and rest_m; or, for CSE, embeddings of a mesh's vertices (:mod:`mrs.body.vertex_chart`).
 """
 
 from __future__ import annotations
@@ -69,6 +69,10 @@ class Atlas:
                 rows[asked], known[asked] = own[nearest], away < 0.1
         return rows, known
 
+    def regions(self, rows: np.ndarray) -> np.ndarray:
+        """The limbs (N,) of some samples, numbered from 1 as in REGIONS."""
+        return REGION_OF_PART[self.part[rows]]
+
 
 def vertex_regions(body: Body) -> np.ndarray:
     """Which region (V,) each vertex belongs to, numbered from 1 as in REGIONS."""
@@ -121,9 +125,14 @@ def read(path: str | Path, mesh: str | Path | None = None, body: str | None = No
 
     An npz has part (P,), uv (P, 2) and rest_m (P, 3), points of a T-pose in metres, Y up, facing +Z. UV_Processed.mat needs
     `mesh`, the vertices of SMPL's T-pose: an npz with v_template, or an OBJ. Points go to the nearest of that
-    body's in the same part, both stretched to the part's box. Raises InputError.
+    body's in the same part, both stretched to the part's box. What holds embeddings of vertices is read by
+    :mod:`mrs.body.vertex_chart`. Raises InputError.
     """
+    from mrs.body import vertex_chart
+
     path = Path(path)
+    if vertex_chart.holds_embeddings(path):
+        return vertex_chart.read(path, mesh, body)
     part, uv, rest = _from_mat(path, mesh) if path.suffix.lower() == ".mat" else _from_npz(path)
     good = part.ndim == 1 and uv.shape == (len(part), 2) and rest.shape == (len(part), 3)
     if not (good and len(part) and np.isfinite(uv).all() and np.isfinite(rest).all() and part.min() >= 1 and part.max() <= 24):
@@ -133,17 +142,30 @@ def read(path: str | Path, mesh: str | Path | None = None, body: str | None = No
 
 
 def _carried(part: np.ndarray, uv: np.ndarray, rest: np.ndarray, body: str | None) -> Atlas:
+    return Atlas(computed(body).surface.at(nearest_rows(rest, REGION_OF_PART[part], body)), part, uv)
+
+
+def nearest_rows(rest: np.ndarray, region: np.ndarray | None = None, body: str | None = None) -> np.ndarray:
+    """Rows (P,) of a body's samples that are nearest to points (P, 3) of another T-pose, limb by limb, both stretched to the limb's box.
+
+    Without `region` (P,) a point's limb is that of the nearest sample once the whole bodies are stretched to one box.
+    """
     from scipy.spatial import cKDTree
 
     own = computed(body)
-    points, region = own.surface.on(load_body(body).template_m), REGION_OF_PART[own.part]
-    rows = np.zeros(len(part), int)
-    for number in np.unique(REGION_OF_PART[part]):
-        theirs, ours = REGION_OF_PART[part] == number, np.flatnonzero(region == number)
-        low, span = points[ours].min(0), np.ptp(points[ours], axis=0)
-        stretched = (rest[theirs] - rest[theirs].min(0)) / np.maximum(np.ptp(rest[theirs], axis=0), 1e-9) * span + low
-        rows[theirs] = ours[cKDTree(points[ours]).query(stretched)[1]]
-    return Atlas(own.surface.at(rows), part, uv)
+    points, regions = own.surface.on(load_body(body).template_m), REGION_OF_PART[own.part]
+    if region is None:
+        region = regions[cKDTree(points).query(_stretched(rest, points))[1]]
+    rows = np.zeros(len(rest), int)
+    for number in np.unique(region):
+        theirs, ours = region == number, np.flatnonzero(regions == number)
+        rows[theirs] = ours[cKDTree(points[ours]).query(_stretched(rest[theirs], points[ours]))[1]]
+    return rows
+
+
+def _stretched(points: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Points in the box of others."""
+    return (points - points.min(0)) / np.maximum(np.ptp(points, axis=0), 1e-9) * np.ptp(others, axis=0) + others.min(0)
 
 
 def _from_npz(path: Path):
@@ -164,7 +186,7 @@ def _from_mat(path: Path, mesh):
         raise InputError(f"Expected an atlas at {path}, but there is none. Check --set smoother.atlas=FILE.")
     if mesh is None:
         raise InputError(f"Expected the mesh that {path} charts. Type: --set smoother.atlas_mesh=SMPL.npz (with v_template) or .obj")
-    vertices = _mesh(Path(mesh))
+    vertices = mesh_vertices(Path(mesh))
     try:
         file = loadmat(path)
         number = file["All_FaceIndices"].ravel().astype(int)
@@ -182,13 +204,21 @@ def _from_mat(path: Path, mesh):
         raise InputError(f"Expected DensePose's UV_Processed.mat in {path}, but it can't be used: {reason(error)}.") from None
 
 
-def _mesh(path: Path) -> np.ndarray:
+def mesh_vertices(path: Path) -> np.ndarray:
+    """Read the vertices (V, 3) of an npz or a pickle with v_template or vertices, or of an OBJ. Raises InputError."""
     try:
         if path.suffix.lower() == ".obj":
             lines = path.read_text(encoding="utf-8").splitlines()
             return np.array([line.split()[1:4] for line in lines if line.startswith("v ")], float).reshape(-1, 3)
+        if path.suffix.lower() == ".pkl":
+            from mrs.formats import restricted
+
+            found = restricted.read(path, "a mesh")
+            return np.asarray(found["v_template" if "v_template" in found else "vertices"], float).reshape(-1, 3)
         with np.load(path, allow_pickle=False) as file:
             return np.asarray(file["v_template"], float).reshape(-1, 3)
+    except InputError:
+        raise
     except Exception as error:  # noqa: BLE001 (NumPy and zip raise whatever they meet in broken files)
         raise InputError(f"Expected v_template (V, 3) in the npz, or an OBJ, at {path}, but it can't be read: "
                          f"{reason(error)}.") from None

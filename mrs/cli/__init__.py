@@ -1,7 +1,8 @@
 """The command line. A command's module is imported when the command is called, so that `mrs --help` is quick.
 
 Exit codes: 0 ok, 1 anything not listed here (a full disk, a folder in use), 2 usage, 3 bad input (also an output folder
-that cannot be written), 4 a missing model, licence file or extra, 5 no person found, 130 interrupted.
+that cannot be written), 4 a missing model, licence file or extra, 5 no person found,
+6 a motion that `mrs check` rejects, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -10,15 +11,17 @@ import difflib
 import importlib
 import os
 import shlex
+import shutil
 import sys
 
 import click
 
 import mrs
-from mrs.errors import EXIT_INTERRUPTED, MrsError
+from mrs.errors import EXIT_INTERRUPTED, MrsError, told
 
 COMMANDS = {
     "run": ("mrs.cli.run:run", "Turn a video into refined BVH, an overlay video and a report."),
+    "batch": ("mrs.cli.batch:command", "Run many clips, each into a folder DIR/NAME."),
     "detect": ("mrs.cli.run:detect", "Find and track the people of a video: tracks.npz."),
     "lift": ("mrs.cli.run:lift", "Go on to bodies in 3D: lifted.npz of each person."),
     "smooth": ("mrs.cli.run:smooth", "Refine the motion of a video, of a run, or of a motion file."),
@@ -30,6 +33,8 @@ COMMANDS = {
     "data": ("mrs.cli.data:command", "Make a corpus from files of motion, with labels and splits."),
     "train": ("mrs.cli.train:command", "Train a model."),
     "export": ("mrs.cli.export:command", "Write motions or 2D tracks in the files of other programs."),
+    "check": ("mrs.cli.check:command", "Tell whether a simulated character could train on MOTION, and where not."),
+    "retarget": ("mrs.cli.retarget:command", "Let another skeleton do MOTION: BVH, or a humanoid or robot in MJCF."),
     "report": ("mrs.cli.report:command", "Write report.html of a run again, and open it."),
     "view": ("mrs.cli.view:command", "Look at motions in the browser, from all sides."),
     "live": ("mrs.cli.live:command", "Follow the people before a camera as they move."),
@@ -39,7 +44,20 @@ COMMANDS = {
     "convert": ("mrs.cli.convert:command", "Turn a file of another program into one that mrs reads."),
     "doctor": ("mrs.cli.doctor:command", "Say of everything that mrs stands on whether it works, or what to type."),
     "plugins": ("mrs.cli.plugins:plugins", "List plugins, their options, and what they still need."),
+    "config": ("mrs.cli.config:command", "Show settings, and where they come from."),
+    "completion": ("mrs.cli.completion:command", "Print the script that completes mrs in a shell."),
 }
+
+SECTIONS = {
+    "From video to motion": ("run", "batch", "live", "detect", "lift", "smooth", "tracks"),
+    "Behaviour": ("transfer", "sample", "interpolate", "nearest"),
+    "See and export": ("report", "view", "render", "export", "convert"),
+    "Characters and physics": ("check", "physics", "retarget", "rl"),
+    "Learn and measure": ("data", "train", "eval"),
+    "This installation": ("plugins", "models", "doctor", "config", "completion"),
+}
+"""Where the help lists commands; those in no section come last."""
+NARROW = 60
 
 
 class LazyGroup(click.Group):
@@ -65,13 +83,41 @@ class LazyGroup(click.Group):
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """List each command with its one line."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+        """List each command with its one line, by what it is for."""
+        listed = {name for names in SECTIONS.values() for name in names}
+        rest = tuple(name for name in COMMANDS if name not in listed)
+        for title, names in {**SECTIONS, "More": rest}.items():
+            rows = [(name, COMMANDS[name][1]) for name in names if name in COMMANDS]
+            if rows:
+                with formatter.section(title):
+                    formatter.write_dl(rows, col_max=12)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str):
+        """Complete names without importing the commands."""
+        from click.shell_completion import CompletionItem
+
+        names = [CompletionItem(name, help=text) for name, (_, text) in COMMANDS.items() if name.startswith(incomplete)]
+        return names or super().shell_complete(ctx, incomplete)
+
+
+class _Formatter(click.HelpFormatter):
+    """Help that stays readable in a narrow terminal: what does not fit beside a name stands below it."""
+
+    def write_dl(self, rows, col_max: int = 30, col_spacing: int = 2) -> None:
+        super().write_dl(rows, 2 if self.width < NARROW else col_max, col_spacing)
+
+
+class _Context(click.Context):
+    """A context whose help is as narrow as the terminal; click's own is never below 50 columns."""
+
+    def make_formatter(self) -> click.HelpFormatter:
+        columns = shutil.get_terminal_size().columns
+        return _Formatter(width=max(20, min(columns, self.max_content_width or 80) - 2))
 
 
 def _with_debug(command: click.Command) -> click.Command:
-    """Give a command, and those below it, the flag --debug (which :func:`main` looks for)."""
+    """Give a command, and those below it, the flag --debug (which :func:`main` looks for) and the help of this module."""
+    command.context_class = _Context
     if not any("--debug" in p.opts for p in command.params):
         command.params.append(click.Option(["--debug"], is_flag=True, expose_value=False,
                                            help="Show the traceback of an error."))
@@ -85,6 +131,9 @@ def _with_debug(command: click.Command) -> click.Command:
 @click.option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error.")
 def cli() -> None:
     """From a video of people to motion that a simulated character can train on."""
+
+
+cli.context_class = _Context
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -124,7 +173,7 @@ def _guarded(arguments: list[str]) -> int:
         return _fail(arguments, error, _os_error(error), 1)
     except Exception as error:  # noqa: BLE001 (the last resort: one line for whatever it is)
         first = f"{type(error).__name__}: {error}".split("\n")[0]
-        where = f"{error.where}: " if getattr(error, "where", None) else ""
+        where = f"{told(error, 'where')}: " if told(error, "where") else ""
         return _fail(arguments, error, f"{where}{first}. Use --debug for the traceback.", 1)
 
 
@@ -133,7 +182,7 @@ def _fail(arguments: list[str], error: BaseException, text: str, code: int) -> i
         import traceback
 
         traceback.print_exception(error)
-    _say("Error: " + " ".join(text.split()))
+    _say("Error: " + " ".join(text.split()), "--log-json" in arguments)
     return code
 
 
@@ -144,9 +193,9 @@ def _interrupted(arguments: list[str], error: BaseException) -> int:
 
         traceback.print_exception(error)
     cause = error if isinstance(error, KeyboardInterrupt) else error.__cause__ or error.__context__
-    kept = getattr(cause, "kept", None)
+    kept = told(cause, "kept") if cause is not None else ""
     again = shlex.join(["mrs", *(a for a in arguments if a != "--overwrite")])
-    _say(f"Interrupted. {kept} To go on, type: {again}" if kept else "Interrupted.")
+    _say(f"Interrupted. {kept} To go on, type: {again}" if kept else "Interrupted.", "--log-json" in arguments)
     return EXIT_INTERRUPTED
 
 
@@ -156,7 +205,12 @@ def _os_error(error: OSError) -> str:
     return f"{reason}: {error.filename}" if error.filename else f"{reason}. Use --debug for the traceback."
 
 
-def _say(text: str) -> None:
+def _say(text: str, as_json: bool = False) -> None:
+    """Say one line on stderr."""
+    from mrs.progress import as_json_line, wants_json
+
+    if as_json or wants_json():
+        text = as_json_line("error", message=text.removeprefix("Error: "))
     try:
         click.echo(text, err=True)
     except BrokenPipeError:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+from mrs.cli import appearance
+
 PATH = click.Path(path_type=Path)
 SUFFIXES = {"bvh": (".bvh",), "deepmimic": (".txt", ".json"), "amass": (".npz",), "runs": (".npz",), "any": (".bvh", ".txt", ".json", ".npz")}
 
@@ -108,3 +110,6 @@ def _h36m_kind(name: str, text: str, tell):
 h36m_extract = _h36m_kind("extract", "Unpack DIR/archives/*.tgz to DIR/extracted.", lambda found: "\n".join(map(str, found)))
 h36m_process = _h36m_kind("process", "Write every frame that has a pose as JPEG below DIR/processed/all.", lambda n: f"{n} pictures")
 h36m_annotate = _h36m_kind("annotate", "Write DIR/processed/all/annot_export.h5 from the poses: 2D and 3D joints, cameras, ids.", str)
+
+for _command in (appearance.deepfashion, appearance.market, appearance.poses):
+    command.add_command(_command)

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import click
 
+from mrs.cli import appearance
+
 
 @click.group("eval")
 def command():
@@ -197,3 +199,35 @@ def bds(run: Path | None, corpora: tuple[Path, ...], seeds: int, pairs: int, bes
         return
     click.echo(tables.text(found))
     click.echo("\n".join(f"- {'reached' if ok else 'MISSED'}: {what} ({numbers})" for what, ok, numbers in rows))
+
+
+@command.command("lifter")
+@click.option("--data", "corpora", multiple=True, type=click.Path(path_type=Path), metavar="CORPUS", help="Corpus made by mrs data (repeatable).")
+@click.option("--rendered", is_flag=True, help="Render the clips and look at them with the real detector, instead of making its errors up.")
+@click.option("--model", default="full", show_default=True, type=click.Choice(["full", "heavy"]), help="The detector's network, with --rendered.")
+@click.option("--each", default=1, show_default=True, type=click.IntRange(1), help="Clips of every action.")
+@click.option("--seeds", default=2, show_default=True, type=click.IntRange(1), help="Cameras and errors for each clip.")
+@click.option("--seconds", default=5.0, show_default=True, type=click.FloatRange(0.5), help="Use at most this much of each clip.")
+@click.option("--lifter", "names", multiple=True, metavar="NAME", help="Measure this one (repeatable).  [default: all]")
+@click.option("--space", "spaces", multiple=True, type=click.Choice(["pose", "latent", "none"]), help="Refine in this space, or not at all (repeatable).  [default: pose, latent]")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, with every clip.")
+def lifter(corpora, rendered: bool, model: str, each: int, seeds: int, seconds: float, names, spaces, as_json: bool):
+    """Measure lifters on the held-out clips of --data, as lifted and after sfv.
+
+    Held out are clips whose names begin as HELD_OUT of mrs/lifting/corpus.py says; no weights that ship with mrs were trained on them.
+    """
+    from mrs.errors import UsageError
+    from mrs.lifting import evaluate
+
+    if not corpora:
+        raise UsageError("Expected --data CORPUS, but there is none. Make one: mrs data any FOLDER -o CORPUS")
+    unknown = [name for name in names if name not in evaluate.LIFTERS]
+    if unknown:
+        raise UsageError(f"Expected lifters out of {'; '.join(evaluate.LIFTERS)}, but got '{unknown[0]}'.")
+    chosen = {name: evaluate.LIFTERS[name] for name in names or evaluate.LIFTERS}
+    found = evaluate.evaluate(corpora, each=each, seeds=seeds, seconds=seconds, through_detector=rendered, model=model, lifters=chosen,
+                              spaces=tuple(s for s in spaces or ("pose", "latent") if s != "none"), tell=lambda line: click.echo(line, err=True))
+    click.echo(json.dumps(found, indent=1) if as_json else evaluate.text(found))
+
+
+command.add_command(appearance.evaluate)

@@ -14,6 +14,18 @@ import click
 from mrs import config, options
 
 TYPES = {"whole number": int, "number": float}
+STAGE_OF = {name: config.ALIASES.get(name, name) for name in ("detector", "tracker", "lifter", "smoother", "synth", "export")}
+
+
+def _named(stage: str):
+    """Return what completes the name of a stage's plugin in a shell."""
+
+    def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+        from mrs.plugins import load
+
+        return [name for name in load().names(stage) if name.startswith(incomplete)]
+
+    return complete
 
 
 def _flags(command):
@@ -24,7 +36,8 @@ def _flags(command):
         else:
             kind = click.Choice(info.choices) if info.choices else TYPES.get(info.type.split(" or ")[0], str)
             default = "" if info.default is None else f" [default: {info.default}]"
-            flag = click.option(f"--{info.name.replace('_', '-')}", type=kind, default=None, help=info.help + default)
+            flag = click.option(f"--{info.name.replace('_', '-')}", type=kind, default=None, help=info.help + default,
+                                shell_complete=_named(STAGE_OF[info.name]) if info.name in STAGE_OF else None)
         command = flag(command)
     return command
 
@@ -43,36 +56,54 @@ def _command(until: str, text: str, what: str = "VIDEO", instead=None):
     @click.option("--config", "config_path", type=click.Path(path_type=Path), help="YAML file with the same names.")
     @click.option("--plugin", "plugins", multiple=True, metavar="FILE_OR_MODULE", help="Load this plugin too (repeatable).")
     @click.option("--overwrite", is_flag=True, help="Make everything anew, whatever OUT holds.")
+    @click.option("--dry-run", is_flag=True, help="Say what would be made and what is there already, and do nothing.")
     @click.option("--json", "as_json", is_flag=True, help="Print run.json on stdout.")
+    @click.option("--log-json", is_flag=True, help="Progress, notes and errors on stderr as JSON lines (also MRS_LOG_JSON=1).")
     @click.option("--quiet", is_flag=True, help="Show no progress.")
     @click.option("-v", "--verbose", count=True, help="Log more; twice for everything.")
-    def command(video, out, sets, config_path, plugins, overwrite, as_json, quiet, verbose, **flags):
-        if instead is not None and video is not None and instead(video, out, flags, sets=sets, config_path=config_path, plugins=plugins,
+    def command(video, out, sets, config_path, plugins, overwrite, dry_run, as_json, log_json, quiet, verbose, **flags):
+        if not dry_run and instead is not None and video is not None and instead(video, out, flags, sets=sets, config_path=config_path, plugins=plugins,
                                            overwrite=overwrite, as_json=as_json, quiet=quiet, verbose=verbose):
             return
         settings = config.settings(video, flags, out=out, config=config_path, sets=sets, plugins=plugins,
                                    overwrite=overwrite, until=until)
-        execute(settings, as_json=as_json, quiet=quiet, verbose=verbose)
+        if dry_run:
+            tell_dry(settings, as_json)
+            return
+        execute(settings, as_json=as_json, quiet=quiet, verbose=verbose, log_json=log_json)
 
     return command
 
 
-def execute(settings: config.Settings, *, as_json: bool = False, quiet: bool = False, verbose: int = 0) -> None:
+def execute(settings: config.Settings, *, as_json: bool = False, quiet: bool = False, verbose: int = 0, log_json: bool = False) -> None:
     """Load plugins, run the pipeline, and print what was written."""
     from mrs import pipeline
 
-    shown, registry = begin(settings.plugins, quiet, verbose)
+    shown, registry = begin(settings.plugins, quiet, verbose, log_json)
     with shown:
         report = pipeline.run(settings, registry, shown, ("mrs", *sys.argv[1:]))
-    tell(report, settings.out, as_json, quiet)
+    tell(report, settings.out, as_json, quiet, shown)
 
 
-def begin(plugins: tuple[str, ...], quiet: bool, verbose: int):
+def tell_dry(settings: config.Settings, as_json: bool) -> None:
+    """Print what a run would make, and what it would find there already."""
+    from mrs import dry
+    from mrs.plugins import load
+
+    rows = dry.plan(settings, load(settings.plugins))
+    if as_json:
+        click.echo(json.dumps(rows, indent=1))
+        return
+    for row in rows:
+        click.echo(f"{row['would']}  {settings.out / row['result']}" + (f"  ({row['by']})" if row["by"] else ""))
+
+
+def begin(plugins: tuple[str, ...], quiet: bool, verbose: int, log_json: bool = False):
     """Return what shows progress, and the plugins; tell which of them did not load."""
     from mrs import progress
     from mrs.plugins import load
 
-    shown = progress.choose(quiet)
+    shown = progress.choose(quiet, log_json=log_json)
     _log_to(shown if not quiet else progress.Plain(), verbose)
     registry = load(plugins)
     for origin, error in registry.broken.items():
@@ -80,14 +111,15 @@ def begin(plugins: tuple[str, ...], quiet: bool, verbose: int):
     return shown, registry
 
 
-def tell(report: dict[str, Any], out: Path, as_json: bool, quiet: bool) -> None:
+def tell(report: dict[str, Any], out: Path, as_json: bool, quiet: bool, shown=None) -> None:
     """Print the written files (or run.json) on stdout, warnings on stderr."""
     if as_json:
         click.echo(json.dumps(report, indent=1, default=str))
         return
     if not quiet:
         for warning in report["warnings"]:
-            click.echo(f"Note: {warning}", err=True)
+            if shown is None or not shown.event("warning", message=warning):
+                click.echo(f"Note: {warning}", err=True)
     for name in report["outputs"]:
         click.echo(out / name)
 
@@ -100,7 +132,8 @@ class _Handler(logging.Handler):
         self._shown = shown
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._shown.line(self.format(record))
+        if not self._shown.event("log", level=record.levelname.lower(), logger=record.name, message=record.getMessage()):
+            self._shown.line(self.format(record))
 
 
 def _log_to(shown, verbose: int) -> None:

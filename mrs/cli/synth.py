@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -49,7 +50,7 @@ def _start(target: str, registry, at_s: float | None, moving: bool):
     return transfer.start_of(read_motion(target, registry), at_s, moving, target)
 
 
-def _write(motions: dict[str, object], out: Path, registry, history: dict) -> list[str]:
+def _write(motions: dict[str, Any], out: Path, registry, history: dict) -> list[str]:
     """Write each motion as npz and bvh into the folder `out`."""
     out.mkdir(parents=True, exist_ok=True)
     exporter, written = registry.make("exporter", "bvh"), []

@@ -1,10 +1,12 @@
-"""`mrs train`: learn behaviour from a corpus."""
+"""`mrs train`: learn behaviour, or to lift, from a corpus, or looks from pictures."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import click
+
+from mrs.cli import appearance
 
 PATH = click.Path(path_type=Path)
 
@@ -77,3 +79,47 @@ def _rival(corpora, out: Path, quiet: bool, seconds: float | None, **given) -> P
             data = windows.build([corpus.load(c) for c in corpora], out / "cache")
         with shown.step(settings.kind, None):
             return rivals.train(settings, data, out, lambda numbers: log.write(json.dumps(numbers) + "\n"), seconds)
+
+
+@command.command("hmr")
+@click.option("--data", "corpora", multiple=True, type=PATH, metavar="CORPUS", help="Corpus made by mrs data, or one packed file (repeatable).")
+@click.option("--bank", type=PATH, metavar="FILE", help="Sights of the real detector, made by tools/lifter_bank.py.")
+@click.option("--out", type=PATH, default=Path("hmr_run"), show_default=True, help="Folder of the training.")
+@click.option("--resume", is_flag=True, help="Go on where the training in --out stopped, exactly.")
+@click.option("--start", type=PATH, metavar="FILE", help="Begin with the weights of another training, or with the shipped ones (mrs/data/models/hmr.safetensors).")
+@click.option("--minutes", type=click.FloatRange(0, min_open=True), help="Stop after so long; the learning rate falls to then.")
+@click.option("--steps", type=click.IntRange(1), help="Stop after so many steps instead.  [default: 20000]")
+@click.option("--batch", type=click.IntRange(1), help="Windows a step.  [default: 256 on CUDA, 16 on the CPU]")
+@click.option("--seed", type=click.IntRange(0), help="Seed of everything random.  [default: 0]")
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
+@click.option("--quiet", is_flag=True, help="Show no progress.")
+def hmr(corpora, bank, out, resume, start, minutes, steps, batch, seed, device, quiet):
+    """Train the lifter hmr on films made of motion capture.
+
+    Writes OUT/weights.safetensors, which --set lifter.weights=OUT/weights.safetensors takes; numbers, with the error on held-out
+    clips, go to OUT/log.jsonl.
+    """
+    from mrs import progress
+    from mrs.errors import UsageError
+    from mrs.lifting import train, weights
+    from mrs.plan import resolve_device
+
+    if not corpora:
+        raise UsageError("Expected --data CORPUS, but there is none. Make one: mrs data any FOLDER -o CORPUS")
+    if resume and any(v is not None for v in (start, minutes, steps, batch, seed)):
+        raise UsageError("Expected no recipe with --resume, which takes the one in --out, but got one.")
+    if minutes and steps:
+        raise UsageError("Expected either --steps or --minutes, which say when to stop, but got both.")
+    device = resolve_device(device)
+    batch = batch or (256 if device == "cuda" else 16)
+    recipe = train.Recipe(batch=batch, reel=8 * batch, minutes=minutes or 0.0, steps=0 if minutes else steps or 20000, seed=seed or 0)
+    shown = progress.choose(quiet)
+    with shown, shown.step("hmr", None, "steps") as update:
+        path = train.session(corpora, out, recipe, device=device, bank=bank, resume=resume, start=start,
+                             tell=lambda numbers: update(numbers["step"]))
+    net, told = weights.of_checkpoint(path)
+    weights.save(out / "weights.safetensors", net, told)
+    click.echo(out / "weights.safetensors")
+
+
+command.add_command(appearance.train)

@@ -47,9 +47,16 @@ EMBEDDED = {
     "body/landmarks.npz": Asset(
         "keypoints of the body", "CC0-1.0 (data), Apache-2.0 (code)", "tools/bake_landmarks.py, from the body",
         "4de280f46099064610e2604764bb8606e254907d22ee847e283f7d539ddebc62"),
+    "models/hmr.safetensors": Asset(
+        "lifts keypoints over a second to a body: encoder and HMR's head", "Apache-2.0", "mrs train hmr on CMU and DeepMimic clips, see the card",
+        "ec35a6dbf0e5eba920e8c432a78524e613885fbd0144396bea9b7d81be981e1f"),
     "models/bds.npz": Asset(
         "behaviour transfer: encoder, planner, follower, flow", "Apache-2.0", "mrs train bds on CMU and DeepMimic clips, see the card",
         "d61a552e186502f7a2ff607766188411e9314c6705a4716c5dddfb54447d4146"),
+    "models/shape_pose.safetensors": Asset(
+        "draws a person from a stick figure and their looks, 128 px", "Apache-2.0",
+        "mrs.appearance.train on people rendered from the embedded body, see the card",
+        "d3c57a20e5ce48244f7d5f8a09de6216943b8b0b27a6bbc9cc5dd0904868b77e"),
     "web/plotly-gl3d.min.js": Asset(
         "the view in space of report.html: plotly.js", "MIT", "npm plotly.js-gl3d-dist-min 4.1.1",
         "aab04dcd9c103a92b18723f8c837712fe820f325d0bcd2421e415e8124a75b9f"),

@@ -1,8 +1,8 @@
 """What DensePose says of people's surfaces: which part of a body each pixel shows, and where on that part.
 
 Read are folders with a picture a frame, as DensePose wrote them (`NAME_IUV.png` with `NAME_INDS.png` where there is one) or
-as npz (`iuv`, and `inds`), and dumps of detectron2's `apply_net dump` (.pkl, .pt), without detectron2. Of CSE dumps the
-person's mask is read and the embedding is not.
+as npz (`iuv`, and `inds`), and dumps of detectron2's `apply_net dump` (.pkl, .pt), without detectron2: charts, with the
+confidences that some models give, and CSE's embeddings.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ PERSON = 25
 SUFFIXES = (".png", ".npz")
 DUMPS = (".pkl", ".pt", ".pth")
 LARGEST_SIDE = 20000
+LEAST_VARIANCE = 0.01
+"""What detectron2 adds to the variance of u and v that its models tell (UV_CONFIDENCE.EPSILON)."""
 
 
 @dataclass(frozen=True)
@@ -29,13 +31,25 @@ class Sighting:
     """One person in one picture.
 
     `corner_px` (x, y) is the picture's pixel of the first label; parts (h, w) uint8: 0 nobody, 1..24, PERSON;
-    uv (2, h, w) float32, 0..1. `lone`: False where the labels may be those of several people.
+    uv (2, h, w) float32, 0..1. `lone`: False where the labels may be those of several people. `trust` (h, w) float32, 0..1:
+    what a pixel's u and v are worth. `embedding` (D, S, S) float32 of CSE, over the labels' whole extent, instead of uv.
     """
 
     corner_px: tuple[int, int]
     parts: np.ndarray
     uv: np.ndarray
     lone: bool = True
+    trust: np.ndarray | None = None
+    embedding: np.ndarray | None = None
+
+    def values(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """What places (K,) of the labels say of the surface: u and v (K, 2), or CSE's embedding (K, D), read between its cells."""
+        if self.embedding is None:
+            return self.uv[:, y, x].T
+        (x0, x1, across), (y0, y1, down) = (_between(v, of, n) for v, of, n in
+                                            zip((x, y), self.parts.shape[::-1], self.embedding.shape[:0:-1], strict=True))
+        upper, lower = (self.embedding[:, r, x0] * (1 - across) + self.embedding[:, r, x1] * across for r in (y0, y1))
+        return (upper * (1 - down) + lower * down).T
 
     def box_px(self) -> np.ndarray:
         """x0, y0, x1, y1 of the labelled pixels; zeros where there are none."""
@@ -43,6 +57,13 @@ class Sighting:
         if not len(rows):
             return np.zeros(4)
         return np.array([columns[0], rows[0], columns[-1], rows[-1]], float) + np.tile(self.corner_px, 2)
+
+
+def _between(place: np.ndarray, of: int, cells: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Cells before and after places (K,) of `of` pixels that `cells` cells are stretched over, and the share of the latter."""
+    at = np.clip((place + 0.5) * cells / of - 0.5, 0, cells - 1)
+    before = np.floor(at).astype(int)
+    return before, np.minimum(before + 1, cells - 1), at - before
 
 
 class Source:
@@ -152,7 +173,8 @@ def _dumped(entry: dict, path: Path) -> list[Sighting]:
         boxes = np.asarray(entry.get("pred_boxes_XYXY", np.zeros((0, 4))), float).reshape(-1, 4)
         found = entry.get("pred_densepose", [])
         if hasattr(found, "coarse_segm"):
-            return [_masked(mask, box) for mask, box in zip(np.asarray(found.coarse_segm), boxes, strict=True)]
+            each = np.asarray(found.coarse_segm), np.asarray(found.embedding, np.float32), boxes
+            return [_embedded(*one) for one in zip(*each, strict=True)]
         return [_charted(result, box) for result, box in zip(found, boxes, strict=True)]
     except Exception as error:  # noqa: BLE001 (a dump may hold anything under these names)
         raise InputError(f"Expected labels and uv of each box of {str(entry['file_name'])[:100]} in {path}, but they can't be used: {reason(error)}.") from None
@@ -164,15 +186,36 @@ def _charted(result, box: np.ndarray) -> Sighting:
         raise ValueError(f"labels are {labels.shape}, uv {uv.shape}")
     if labels.size and not 0 <= labels.min() <= labels.max() <= PARTS:
         raise ValueError(f"parts go from {labels.min()} to {labels.max()}")
-    return Sighting((int(box[0]), int(box[1])), labels.astype(np.uint8), np.clip(np.nan_to_num(uv), 0, 1))
+    return Sighting((int(box[0]), int(box[1])), labels.astype(np.uint8), np.clip(np.nan_to_num(uv), 0, 1),
+                    trust=_trust(result, labels.shape))
 
 
-def _masked(scores: np.ndarray, box: np.ndarray) -> Sighting:
-    """The mask of a CSE result: scores (C, S, S) of background and parts, stretched over the box."""
+def _trust(result, shape: tuple[int, int]) -> np.ndarray | None:
+    """What pixels (h, w) are worth, 0..1, by a model that tells how sure it is; None of one that does not.
+
+    `sigma_2` is the variance of u and v before a softplus; `fine_segm_confidence` is 1 where the label is as sure as it seems.
+    """
+    told = {name: getattr(result, name, None) for name in ("sigma_2", "fine_segm_confidence")}
+    told = {name: np.nan_to_num(np.asarray(value, float)) for name, value in told.items() if value is not None}
+    if any(value.shape != shape for value in told.values()):
+        raise ValueError(f"labels are {shape}, " + ", ".join(f"{name} {value.shape}" for name, value in told.items()))
+    if not told:
+        return None
+    out = np.ones(shape)
+    if "sigma_2" in told:
+        out *= LEAST_VARIANCE / (LEAST_VARIANCE + np.logaddexp(0, told["sigma_2"]))
+    return (out * np.clip(told.get("fine_segm_confidence", 1.0), 0, 1)).astype(np.float32)
+
+
+def _embedded(scores: np.ndarray, embedding: np.ndarray, box: np.ndarray) -> Sighting:
+    """A CSE result: scores (C, S, S) of background and parts, and the embedding (D, S, S), stretched over the box."""
     width, height = (max(int(v), 1) for v in box[2:] - box[:2])
     if scores.ndim != 3 or max(width, height) > LARGEST_SIDE or 0 in scores.shape:
         raise ValueError(f"coarse_segm is {scores.shape}")
+    if embedding.ndim != 3 or 0 in embedding.shape:
+        raise ValueError(f"embedding is {embedding.shape}")
     label = scores.argmax(0) > 0
     rows, columns = np.arange(height) * label.shape[0] // height, np.arange(width) * label.shape[1] // width
     parts = np.where(label[rows[:, None], columns], PERSON, 0).astype(np.uint8)
-    return Sighting((int(box[0]), int(box[1])), parts, np.zeros((2, *parts.shape), np.float32))
+    return Sighting((int(box[0]), int(box[1])), parts, np.zeros((2, *parts.shape), np.float32),
+                    embedding=np.nan_to_num(embedding, posinf=0, neginf=0))

@@ -43,7 +43,7 @@ class _Callable:
         object.__setattr__(self, "_call", call)
 
     def __call__(self, *arguments):
-        return self._call(*arguments)
+        return self._call(*arguments)  # type: ignore[attr-defined]
 
     def __setstate__(self, state):
         raise pickle.UnpicklingError("a function is given a state")

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from mrs.body import atlas, load_body
+from mrs.body import atlas, load_body, vertex_chart
 from mrs.errors import InputError, UsageError
 from mrs.formats.densepose import PARTS, Sighting, Source
+from mrs.refine import dense_sides
 from mrs.refine.clip import frame_steps
 from mrs.tracks import MASK_SIDE, Track
 
@@ -28,10 +29,14 @@ FORMS = "densepose:DIR, or masks, those that the detector gave"
 
 @dataclass
 class Seen:
-    """What is found of T frames: pixels (K, 3) x, y, part and uv (K, 2) by row, masks with their maps to pixels by row."""
+    """What is found of T frames, by row: pixels (K, 3) x, y and part, what they say of the surface, and masks with their maps to pixels.
+
+    `uv` (K, 2) has u and v, or CSE's embeddings (K, D); `trust` (K,) what that is worth, 0..1.
+    """
 
     pixels: dict[int, np.ndarray] = field(default_factory=dict)
     uv: dict[int, np.ndarray] = field(default_factory=dict)
+    trust: dict[int, np.ndarray] = field(default_factory=dict)
     masks: dict[int, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
 
 
@@ -64,7 +69,7 @@ def from_densepose(track: Track, source: Source, size_px=None) -> Seen:
         person = _of_box(people, track.boxes_px[row])
         if person is None:
             continue
-        out.pixels[row], out.uv[row] = _drawn_pixels(person, rng)
+        out.pixels[row], out.uv[row], out.trust[row] = _drawn_pixels(person, rng)
         mask, to_px = _cut_mask(person.parts > 0, person.corner_px, track.boxes_px[row], size or size_px)
         if (mask == 1).any():
             out.masks[row] = mask, to_px
@@ -113,21 +118,23 @@ def _overlap(a: np.ndarray, b: np.ndarray) -> float:
     return float(size.prod()) / max(min(areas), 1e-9)
 
 
-def _drawn_pixels(person: Sighting, rng) -> tuple[np.ndarray, np.ndarray]:
+def _drawn_pixels(person: Sighting, rng) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Draw pixels within the parts' borders, as many from each part as its area's square root."""
     import cv2
 
     parts, kernel = person.parts, np.ones((3, 3), np.uint8)
-    core = (cv2.erode(parts, kernel) == parts) & (cv2.dilate(parts, kernel) == parts) & (parts > 0) & (parts <= PARTS)
-    core = core if core.sum() >= POINTS else (parts > 0) & (parts <= PARTS)
+    told = (parts > 0) & ((parts <= PARTS) if person.embedding is None else True)
+    core = (cv2.erode(parts, kernel) == parts) & (cv2.dilate(parts, kernel) == parts) & told
+    core = core if core.sum() >= POINTS else told
     y, x = np.nonzero(core)
     if not len(y):
-        return np.zeros((0, 3)), np.zeros((0, 2))
+        return np.zeros((0, 3)), np.zeros((0, 2)), np.zeros(0)
     part = parts[y, x]
     share = 1 / np.sqrt(np.bincount(part, minlength=PARTS + 1)[part])
     chosen = rng.choice(len(y), min(POINTS, len(y)), replace=False, p=share / share.sum())
     y, x = y[chosen], x[chosen]
-    return np.stack([x + person.corner_px[0], y + person.corner_px[1], parts[y, x]], -1).astype(float), person.uv[:, y, x].T
+    pixels = np.stack([x + person.corner_px[0], y + person.corner_px[1], parts[y, x]], -1).astype(float)
+    return pixels, person.values(x, y), np.ones(len(x)) if person.trust is None else person.trust[y, x]
 
 
 def _cut_mask(mask: np.ndarray, corner_px, box: np.ndarray, size_px) -> tuple[np.ndarray, np.ndarray]:
@@ -144,8 +151,8 @@ def _cut_mask(mask: np.ndarray, corner_px, box: np.ndarray, size_px) -> tuple[np
     return cut, np.array([[cell, 0, start[0]], [0, cell, start[1]]])
 
 
-def terms(track: Track, seen: Seen, chart: atlas.Atlas | None, *, dense_weight: float, silhouette_weight: float, device="cpu",
-          body: str | None = None) -> list:
+def terms(track: Track, seen: Seen, chart: atlas.Atlas | vertex_chart.VertexChart | None, *, dense_weight: float, silhouette_weight: float,
+          device="cpu", body: str | None = None) -> list:
     """Make the terms; a weight of 0, or nothing seen, leaves one out. Without a chart pixels are held to their limbs alone."""
     import torch
 
@@ -155,11 +162,11 @@ def terms(track: Track, seen: Seen, chart: atlas.Atlas | None, *, dense_weight: 
     body = load_body(body)
     skin = dense.Skin(TorchBody(body, dtype=torch.float32, device=device))
     stride, out = looked_at(track)[1], []
-    pixels = {row: found for row, found in seen.pixels.items() if len(found)}
+    pixels = {row: found for row, found in seen.pixels.items() if len(found) and (chart is not None or found[0, 2] <= PARTS)}
     if dense_weight and pixels:
-        arrays = _surface(track, seen, pixels, chart) if chart is not None else _limbs(len(track), pixels)
+        arrays = _points(track, seen, pixels, chart)
         kind = dense.Surface if chart is not None else dense.Limbs
-        share = stride * (arrays["weights"].sum(1) > 0)
+        share = stride * arrays.pop("worth")
         worth = dense_weight * (LIMBS_SHARE if chart is None else 1.0)
         out.append(_made(kind, skin, share, worth, device, arrays | (_drawn(body) if chart is None else {})))
     if silhouette_weight and seen.masks:
@@ -180,27 +187,40 @@ def _made(kind, skin, share, weight: float, device: str, arrays: dict[str, np.nd
     return kind(skin, tensor(share.astype(float)), weight, **{name: tensor(a) for name, a in arrays.items()}, **more)
 
 
-def _limbs(frames: int, pixels: dict[int, np.ndarray]) -> dict[str, np.ndarray]:
-    out = {"observed": np.zeros((frames, POINTS, 2)), "labels": np.zeros((frames, POINTS), int), "weights": np.zeros((frames, POINTS))}
-    for row, found in pixels.items():
-        out["observed"][row, : len(found)] = found[:, :2]
-        out["labels"][row, : len(found)] = atlas.REGION_OF_PART[found[:, 2].astype(int)]
-        out["weights"][row, : len(found)] = 1
-    return out
-
-
-def _surface(track: Track, seen: Seen, pixels: dict[int, np.ndarray], chart: atlas.Atlas) -> dict[str, np.ndarray]:
-    frames = len(track)
-    out = {"vertices": np.zeros((frames, POINTS, 3), int), "shares": np.zeros((frames, POINTS, 3)),
-           "observed": np.zeros((frames, POINTS, 2)), "weights": np.zeros((frames, POINTS))}
-    rows = list(pixels)
+def _points(track: Track, seen: Seen, pixels: dict[int, np.ndarray], chart) -> dict[str, np.ndarray]:
+    """Where pixels are and what they show of the body, by frame, and what each frame is `worth` (T,) by how far it is trusted."""
+    frames, rows = len(track), list(pixels)
     counts = [len(pixels[row]) for row in rows]
     place = np.repeat(rows, counts), np.concatenate([np.arange(n) for n in counts])
-    found, uv = np.concatenate([pixels[row] for row in rows]), np.concatenate([seen.uv[row] for row in rows])
-    samples, known = chart.find(found[:, 2].astype(int), uv)
-    out["vertices"][place], out["shares"][place] = chart.surface.vertices[samples], chart.surface.shares[samples]
-    out["observed"][place], out["weights"][place] = found[:, :2], known
+    found = np.concatenate([pixels[row] for row in rows])
+    out = {"observed": np.zeros((frames, POINTS, 2)), "weights": np.zeros((frames, POINTS))}
+    out["observed"][place] = found[:, :2]
+    if chart is None:
+        region, known = atlas.REGION_OF_PART[found[:, 2].astype(int)], np.ones(len(found), bool)
+        out["labels"] = np.zeros((frames, POINTS), int)
+        out["labels"][place] = region
+    else:
+        samples, known = _found(chart, seen, rows, found)
+        region = np.where(known, chart.regions(samples), 0)
+        out |= {"vertices": np.zeros((frames, POINTS, 3), int), "shares": np.zeros((frames, POINTS, 3))}
+        out["vertices"][place], out["shares"][place] = chart.surface.vertices[samples], chart.surface.shares[samples]
+    ends = np.cumsum(counts)[:-1]
+    against = [dense_sides.exchanged(track, row, p[:, :2], r) for row, p, r in zip(rows, np.split(found, ends), np.split(region, ends), strict=True)]
+    told = known & ~np.concatenate(against)
+    trust = np.concatenate([seen.trust[row] if row in seen.trust else np.ones(n) for row, n in zip(rows, counts, strict=True)])
+    out["weights"][place] = told * trust
+    kept = np.bincount(place[0], told, frames)
+    out["worth"] = np.bincount(place[0], told * trust, frames) / np.maximum(kept, 1)
     return out
+
+
+def _found(chart, seen: Seen, rows: list[int], found: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The chart's samples of all pixels, and whether it knows them. Raises InputError where it is a chart of something else."""
+    values = [seen.uv[row] for row in rows]
+    if len({v.shape[1] for v in values}) > 1 or (isinstance(chart, atlas.Atlas) and values[0].shape[1] != 2):
+        raise InputError("Expected u and v in DensePose's results, as smoother.atlas charts them, but got CSE's embeddings. Type: "
+                         "--set smoother.atlas=FILE with the vertices' embeddings, or leave it out to use the mask alone.")
+    return chart.find(found[:, 2].astype(int), np.concatenate(values))
 
 
 def _drawn(body) -> dict[str, np.ndarray]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from mrs.errors import MissingError
@@ -49,7 +51,8 @@ class GlRasteriser:
         self.context = open_context()
         self.program = self.context.program(vertex_shader=_VERTEX, fragment_shader=_FRAGMENT)
         self._indices = self.context.buffer(faces.astype("u4").tobytes())
-        self._buffer = self._array = None
+        self._buffer: Any = None
+        self._array: Any = None
         self._targets: dict[tuple[int, int], tuple] = {}
         self.context.enable(self.context.DEPTH_TEST)
 

@@ -27,10 +27,10 @@ def to_pixels(points_camera: np.ndarray, K: np.ndarray) -> np.ndarray:
 
 
 def paint_mesh(rgb: np.ndarray, points_camera: np.ndarray, faces: np.ndarray, K: np.ndarray,
-               colour: tuple[int, int, int], opacity: float) -> tuple[float, float, float, float] | None:
+               colour: tuple[int, int, int] | np.ndarray, opacity: float) -> tuple[float, float, float, float] | None:
     """Blend a shaded mesh into `rgb` in place; return its box in pixels x0, y0, x1, y1, or None where nothing shows.
 
-    points_camera (V, 3) metres, faces (F, 3) counter-clockwise seen from outside. Painter's algorithm: faces that look
+    `colour` is one for all, or one for each face (F, 3). points_camera (V, 3) metres, faces (F, 3) counter-clockwise seen from outside. Painter's algorithm: faces that look
     away are dropped, the rest drawn from far to near; triangles that reach nearer than NEAR_M are dropped.
     """
     import cv2
@@ -48,7 +48,7 @@ def paint_mesh(rgb: np.ndarray, points_camera: np.ndarray, faces: np.ndarray, K:
     reach = 4 * max(rgb.shape[:2])
     triangles = np.clip(pixels[faces[order]] - [x0, y0], -reach, reach)
     triangles = np.round(triangles * (1 << _SUBPIXEL_BITS)).astype(np.int32)
-    shades = _shades(points_camera, faces, normals)[order, None] * np.array(colour)
+    shades = _shades(points_camera, faces, normals)[order, None] * np.broadcast_to(colour, (len(faces), 3))[order]
     below = rgb[y0:y1, x0:x1]
     layer = cv2.cvtColor(below, cv2.COLOR_RGB2RGBA)
     layer[..., 3] = 0

@@ -88,7 +88,7 @@ class View:
         """ORB keypoints (N, 2) and descriptors (N, 32) of the background."""
         import cv2
 
-        points, descriptors = cv2.ORB_create(600).detectAndCompute(self.gray, self.mask)
+        points, descriptors = cv2.ORB.create(600).detectAndCompute(self.gray, self.mask)
         return np.array([p.pt for p in points]).reshape(-1, 2), descriptors
 
     def is_background(self, pixels: np.ndarray) -> np.ndarray:

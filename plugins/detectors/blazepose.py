@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator
 
 import numpy as np
 
 import mrs
+from mrs.threads import usable
 
 
 class BlazePose:
@@ -75,7 +75,7 @@ class BlazePose:
         return dict(self._lanes.runs) if self._lanes is not None else {}
 
     def _threads(self) -> int:
-        return self.options.threads or os.cpu_count() or 1
+        return self.options.threads or usable()
 
     def _open(self, pool):
         from mrs_plugins.detectors._blazepose_lanes import Lanes

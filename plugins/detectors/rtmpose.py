@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 import mrs
+from mrs.threads import asked
 
 
 class RTMPose:
@@ -53,7 +54,7 @@ class RTMPose:
         if self._net is None:
             from mrs_plugins.detectors._onnx_pose import OnnxPose
 
-            self._net = OnnxPose(self._path(), self.options, self.device, self.options.threads)
+            self._net = OnnxPose(self._path(), self.options, self.device, self.options.threads or asked() or 0)
         return self._net
 
     def made_from(self) -> dict[str, str]:

@@ -33,7 +33,7 @@ class Sfv:
         foot_lock: str = mrs.option("auto", "Pin feet that touch (auto), that may touch (always), only their height "
                                     "(ground), or not at all (never).", choices=("auto", "always", "ground", "never"))
         dense: str | None = mrs.option(None, "Evidence of the body's surface: densepose:DIR, or masks (the detector's).")
-        atlas: str | None = mrs.option(None, "Chart of DensePose's u and v: a file, or embedded; without it parts alone are used.")
+        atlas: str | None = mrs.option(None, "Chart of DensePose's u and v, or CSE's embeddings of vertices: a file; or embedded. Without: parts alone.")
         atlas_mesh: str | None = mrs.option(None, "Mesh (npz with v_template, or OBJ) that an atlas UV_Processed.mat charts.")
         dense_weight: float = mrs.option(30.0, "How many keypoints a frame's surface points are worth.", min=0)
         silhouette_weight: float = mrs.option(5.0, "How many keypoints a frame's outline is worth.", min=0)

@@ -7,10 +7,12 @@ import pytest
 
 from benchmarks import dense as painter
 from mrs import plugins
+from mrs.body import atlas, load_body
 from mrs.motion import Motion
 from mrs.skeletons import BODY_25
 from mrs.tracks import Tracks
 from tests.command import here, real
+from tests.refine.test_dense import cse_dump, embedding_of
 from tests.walker import filmed, walker
 
 COUNT = 16
@@ -55,6 +57,18 @@ def test_a_run_is_refined_again_with_it(walk, tmp_path, capsys):
     assert ended.code == 0, ended.err
     assert "dense" in refined_by(out)["terms"] and "silhouette" not in refined_by(out)["terms"]
     assert "persons/01/motion.npz" in json.loads(here(capsys, *again).out)["reused"]
+
+
+def test_it_reads_cse_with_its_embeddings(walk, tmp_path, capsys):
+    """A dump of CSE and a file of embeddings: surface points are in the report; without the file the mask alone."""
+    cse_dump((None, None, walk / "iuv"), tmp_path / "cse.pkl", 56)
+    rest = atlas.embedded().surface.on(load_body().template_m)
+    np.savez(tmp_path / "embeddings.npz", embeddings=embedding_of(rest), rest_m=rest)
+    command = ("run", "--detector", f"openpose:{walk / 'poses'}", "--dense", f"densepose:{tmp_path / 'cse.pkl'}", *QUICK, "-o", tmp_path / "o")
+    for sets, terms in (((), {"silhouette"}), (("--set", f"smoother.atlas={tmp_path / 'embeddings.npz'}"), {"silhouette", "dense"})):
+        ended = here(capsys, *command, *sets)
+        assert ended.code == 0, ended.err
+        assert {"silhouette", "dense"} & set(refined_by(tmp_path / "o")["terms"]) == terms
 
 
 def test_nobody_in_the_files_is_a_warning(walk, tmp_path, capsys):

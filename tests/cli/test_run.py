@@ -123,7 +123,7 @@ def test_wrong_usage_is_exit_two_with_the_nearest_name(video, tmp_path, capsys, 
 def test_no_command_and_unknown_commands(capsys):
     """Without a command there is help; an unknown one gets the nearest."""
     bare = here(capsys)
-    assert bare.code == 2 and bare.err.startswith("Usage: mrs") and "\nCommands:\n  run " in bare.err
+    assert bare.code == 2 and bare.err.startswith("Usage: mrs") and "\nFrom video to motion:\n  run " in bare.err
     ended = here(capsys, "rum")
     assert (ended.code, "Did you mean 'run'?" in ended.err) == (2, True)
 

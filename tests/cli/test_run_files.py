@@ -46,7 +46,7 @@ def test_it_goes_from_poses_to_bvh_without_a_video(walk, done):
     assert (out / "persons/01/motion.bvh").is_file()
     assert not (out / "overlay.mp4").exists()
     assert "no overlay, since there is no video" in ended.err
-    assert "'smplify' makes bodies from 2D alone" in ended.err
+    assert "'hmr' makes bodies from 2D alone" in ended.err
     assert "The camera is taken for still" in ended.err
     truth = walk[1]
     told, true = motion.root_pos_m[-1] - motion.root_pos_m[0], truth.root_pos_m[-1] - truth.root_pos_m[0]
@@ -57,7 +57,7 @@ def test_run_json_tells_what_was_read_and_chosen(walk, done):
     """The folder's hash, the lifter and tracker that auto took, size and rate."""
     report = json.loads((done[0] / "run.json").read_text())
     assert report["stages"]["detector"]["source_sha256"]
-    assert (report["stages"]["lifter"]["name"], report["stages"]["tracker"]["name"]) == ("smplify", "file")
+    assert (report["stages"]["lifter"]["name"], report["stages"]["tracker"]["name"]) == ("hmr", "file")
     assert report["video"]["size_px"] == list(SIZE)
     assert report["video"]["mean_fps"] == pytest.approx(FPS)
     assert report["camera"]["taken_for"] == "still"

@@ -14,6 +14,10 @@ class DensePoseChartResult:
     """As densepose.structures has it."""
 
 
+class DensePoseChartResultWithConfidences:
+    """As densepose.structures has it."""
+
+
 class DensePoseEmbeddingPredictorOutput:
     """As densepose.structures has it."""
 
@@ -22,7 +26,7 @@ class DensePoseEmbeddingPredictorOutput:
 def detectron():
     """Let pickle find the classes in densepose.structures."""
     outer, module = ModuleType("densepose"), ModuleType("densepose.structures")
-    for cls in (DensePoseChartResult, DensePoseEmbeddingPredictorOutput):
+    for cls in (DensePoseChartResult, DensePoseChartResultWithConfidences, DensePoseEmbeddingPredictorOutput):
         module.__dict__[cls.__name__], cls.__module__ = cls, "densepose.structures"
     outer.structures = module
     sys.modules |= {"densepose": outer, "densepose.structures": module}
@@ -41,13 +45,35 @@ def made(cls, **attributes):
 
 
 def write_dump(path, frames) -> None:
-    """Write frames, lists of (box, parts (h, w), uv (2, h, w)), as frame0001.jpg and so on."""
-    entries = []
-    for number, people in enumerate(frames, 1):
-        charts = [made(DensePoseChartResult, labels=torch.as_tensor(parts.astype(np.int32)), uv=torch.as_tensor(uv.astype(np.float32)))
-                  for _, parts, uv in people]
-        entries.append({"file_name": f"in/frame{number:04d}.jpg", "scores": torch.ones(len(people)),
-                        "pred_boxes_XYXY": torch.tensor(np.array([box for box, *_ in people], np.float32).reshape(-1, 4)),
-                        "pred_densepose": charts})
+    """Write frames, lists of (box, parts (h, w), uv (2, h, w)) and, where a model tells it, confidences (h, w) by name."""
+    _save(path, frames, lambda people: [_chart(*rest) for _, *rest in people])
+
+
+def write_cse_dump(path, frames) -> None:
+    """Write frames, lists of (box, person (S, S) bool, embedding (D, S, S))."""
+
+    def output(people):
+        masks, embeddings = ([p[i] for p in people] for i in (1, 2))
+        scores = np.array([[~mask, mask] for mask in masks], np.float32)
+        return made(DensePoseEmbeddingPredictorOutput, embedding=torch.as_tensor(np.array(embeddings, np.float32)),
+                    coarse_segm=torch.as_tensor(scores))
+
+    _save(path, frames, output)
+
+
+def _chart(parts, uv, confidences=None):
+    shown = {"labels": torch.as_tensor(parts.astype(np.int32)), "uv": torch.as_tensor(uv.astype(np.float32))}
+    if confidences is None:
+        return made(DensePoseChartResult, **shown)
+    names = ("sigma_1", "sigma_2", "kappa_u", "kappa_v", "fine_segm_confidence", "coarse_segm_confidence")
+    told = {name: torch.as_tensor(confidences[name].astype(np.float32)) if name in confidences else None for name in names}
+    return made(DensePoseChartResultWithConfidences, **shown, **told)
+
+
+def _save(path, frames, output) -> None:
+    """Write frame0001.jpg and so on."""
+    entries = [{"file_name": f"in/frame{number:04d}.jpg", "scores": torch.ones(len(people)),
+                "pred_boxes_XYXY": torch.tensor(np.array([box for box, *_ in people], np.float32).reshape(-1, 4)),
+                "pred_densepose": output(people)} for number, people in enumerate(frames, 1)]
     with detectron():
         torch.save(entries, path)

@@ -93,6 +93,30 @@ def test_cse_dumps_give_the_mask(tmp_path):
     np.testing.assert_array_equal(found.parts, np.tile([0] * 4 + [PERSON] * 4, (8, 1)))
 
 
+def test_cse_embeddings_are_read_between_cells(tmp_path):
+    """As detectron2 stretches them over the box: bilinear, by the cells' middles."""
+    embedding = RNG.normal(size=(5, 4, 4)).astype(np.float32)
+    detectron.write_cse_dump(tmp_path / "d.pt", [[((3, 4, 24, 15), np.ones((4, 4), bool), embedding)]])
+    (found,), _ = Source(tmp_path / "d.pt").at(0)
+    stretched = torch.nn.functional.interpolate(torch.from_numpy(embedding)[None], (11, 21), mode="bilinear")[0].numpy()
+    y, x = np.indices((11, 21)).reshape(2, -1)
+    np.testing.assert_allclose(found.values(x, y), stretched.reshape(5, -1).T, atol=1e-5)
+
+
+def test_confidences_say_what_pixels_are_worth(tmp_path):
+    """The least variance over the pixel's, by detectron2's softplus; an unsure label takes off more; 1 where nothing is told."""
+    corner, parts, uv = person(0)
+    box = (*corner, corner[0] + parts.shape[1], corner[1] + parts.shape[0])
+    sigma, fine = RNG.normal(-2, 3, parts.shape), RNG.uniform(0, 2, parts.shape)
+    detectron.write_dump(tmp_path / "d.pkl", [[(box, parts, uv, {"sigma_2": sigma, "fine_segm_confidence": fine}), (box, parts, uv, {}),
+                                               (box, parts, uv)]])
+    (told, *others), _ = Source(tmp_path / "d.pkl").at(0)
+    variance = torch.nn.functional.softplus(torch.from_numpy(sigma)).numpy() + 0.01
+    np.testing.assert_allclose(told.trust, 0.01 / variance * np.minimum(fine, 1), rtol=1e-4)
+    assert all(o.trust is None for o in others)
+    np.testing.assert_array_equal(told.parts, others[0].parts)
+
+
 BAD = {
     "picture.png": (lambda p: (p / "a_IUV.png").write_bytes(b"no"), "PNG"),
     "labels.png": (lambda p: cv2.imwrite(str(p / "a_IUV.png"), np.full((4, 4, 3), 200, np.uint8)), "no IUV picture"),
@@ -106,6 +130,8 @@ BAD = {
     "dump of another thing": (lambda p: torch.save({"a": 1}, p / "a.pt"), "apply_net dump"),
     "boxes": (lambda p: torch.save([{"file_name": "a", "pred_boxes_XYXY": torch.zeros(2, 4), "pred_densepose": [3]}], p / "a.pt"), "can't be used"),
     "parts": (lambda p: detectron.write_dump(p / "a.pt", [[((0, 0, 2, 2), np.full((2, 2), 99), np.zeros((2, 2, 2)))]]), "parts go"),
+    "sigma": (lambda p: detectron.write_dump(p / "a.pt", [[((0, 0, 2, 2), np.ones((2, 2)), np.zeros((2, 2, 2)), {"sigma_2": np.ones((3, 2))})]]), "sigma_2"),
+    "embedding": (lambda p: detectron.write_cse_dump(p / "a.pt", [[((0, 0, 2, 2), np.ones((2, 2), bool), np.zeros((4, 2)))]]), "embedding is"),
     "uv": (lambda p: detectron.write_dump(p / "a.pt", [[((0, 0, 2, 2), np.ones((2, 2)), np.zeros((2, 3, 2)))]]), "uv"),
 }
 

@@ -55,7 +55,7 @@ def missed(report) -> list[str]:
         lifted, refined = quality["lifted"], quality["refined"]
         checks = {"bones change": refined["bone_change_mm"] < 0.01, "jumps": refined["largest_jump_m"] <= 0.5,
                   "2D error": refined["error_2d_percent"] <= 5, "feet slide": refined["foot_skate_cm_s"] < 4,
-                  "jitter": refined["jitter_10m_s3"] <= lifted["jitter_10m_s3"] / 5}
+                  "jitter": refined["jitter_10m_s3"] <= min(40, lifted["jitter_10m_s3"])}
         out += [f"person {number}: {name}, {refined}" for name, kept in checks.items() if not kept]
     return out
 

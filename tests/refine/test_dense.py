@@ -13,6 +13,7 @@ from mrs.formats.densepose import Source
 from mrs.refine import dense_evidence
 from mrs.refine.clip import Clip
 from mrs.tracks import MASK_SIDE
+from tests.formats import detectron
 from tests.walker import filmed, walker
 
 FRAMES = 6
@@ -105,6 +106,102 @@ def test_it_does_not_depend_on_the_frame_rate(tmp_path):
         found[rate] = len(seen.masks), [float(cost(t, clip, torch.tensor([0.08, 0.05, 0.0]))) for t in terms]
     assert found[30][0] == found[60][0] == 6
     np.testing.assert_allclose(found[60][1], found[30][1], rtol=0.15)
+
+
+def embedding_of(rest):
+    """Any smooth map from the T-pose to 12 numbers of unit length."""
+    waves = rest @ np.random.default_rng(3).normal(0, 4, (3, 6))
+    out = np.concatenate([np.sin(waves), np.cos(waves)], 1)
+    return out / np.linalg.norm(out, axis=1, keepdims=True)
+
+
+def cse_dump(scene, path, side=112):
+    """What CSE would say of the scene: each cell the embedding of the surface that it shows."""
+    folder = scene[2]
+    chart, rest, frames = atlas.embedded(), load_body().template_m, []
+    for row in range(FRAMES):
+        (person,), _ = Source(folder).at(row)
+        parts, places = person.parts, ((np.arange(side) + 0.5) / side)
+        y, x = (np.ravel(g) for g in np.meshgrid(*((places * n).astype(int) for n in parts.shape), indexing="ij"))
+        shown = parts[y, x] > 0
+        samples, _ = chart.find(parts[y, x][shown], person.uv[:, y, x].T[shown])
+        cells = np.zeros((side * side, 12))
+        cells[shown] = embedding_of(chart.surface.at(samples).on(rest))
+        corner = np.array(person.corner_px)
+        frames.append([((*corner, *(corner + parts.shape[::-1])), shown.reshape(side, side), cells.T.reshape(12, side, side))])
+    detectron.write_cse_dump(path, frames)
+
+
+def test_cse_holds_the_surface_as_charts_do(scene, tmp_path):
+    """Embeddings of a dump, and a file of those of a mesh as fine as DensePose's: least at the truth, and drawn back to it."""
+    clip, track, _ = scene
+    cse_dump(scene, tmp_path / "cse.pt")
+    rest = atlas.embedded().surface.on(load_body().template_m)
+    np.savez(tmp_path / "embeddings.npz", embeddings=embedding_of(rest), rest_m=rest)
+    chart, seen = atlas.read(tmp_path / "embeddings.npz"), dense_evidence.from_densepose(track, Source(tmp_path / "cse.pt"))
+    found = dense_evidence.terms(track, seen, chart, dense_weight=1, silhouette_weight=1)
+    assert [t.name for t in found] == ["dense", "silhouette"]
+    term, there = found[0], float(cost(found[0], clip))
+    assert there < 0.02 * 12.25 * FRAMES
+    for axis in clip.all.R.reshape(-1, 3, 3)[0, :2]:
+        for away in (-0.1, 0.1):
+            moved = (away * axis).clone().requires_grad_()
+            value = cost(term, clip, moved)
+            (gradient,) = torch.autograd.grad(value, moved)
+            assert float(value) > there + 0.5 and torch.dot(gradient, moved.detach()) > 0
+
+
+def test_cse_without_its_embeddings_is_a_mask(scene, tmp_path):
+    """Without an atlas the silhouette is left; a chart of u and v is refused in a line."""
+    track = scene[1]
+    cse_dump(scene, tmp_path / "cse.pt", 40)
+    seen = dense_evidence.from_densepose(track, Source(tmp_path / "cse.pt"))
+    assert [t.name for t in dense_evidence.terms(track, seen, None, dense_weight=1, silhouette_weight=1)] == ["silhouette"]
+    with pytest.raises(InputError, match=r"got CSE's embeddings.*smoother\.atlas=FILE"):
+        dense_evidence.terms(track, seen, atlas.embedded(), dense_weight=1, silhouette_weight=1)
+
+
+@pytest.mark.parametrize("chart", [None, atlas.embedded()], ids=["parts", "atlas"])
+def test_exchanged_sides_are_let_go(scene, tmp_path, chart):
+    """Where the parts of a frame have their sides exchanged no sided pixel counts, torso and head do; elsewhere nearly all count."""
+    import cv2
+
+    _, track, folder = scene
+    wrong = (3,)
+    for row in range(FRAMES):
+        iuv = cv2.imread(str(folder / f"frame_{row:05d}_IUV.png"))
+        if row in wrong:
+            iuv[..., 0] = painter.EXCHANGED[iuv[..., 0]]
+        cv2.imwrite(str(tmp_path / f"frame_{row:05d}_IUV.png"), iuv)
+    seen = dense_evidence.from_densepose(track, Source(tmp_path))
+    (term,) = dense_evidence.terms(track, seen, chart, dense_weight=1, silhouette_weight=0)
+    assert sorted(seen.pixels) == [1, 3, 5]
+    for row, pixels in seen.pixels.items():
+        sided = (pixels[:, 2] > 2) & (pixels[:, 2] < 23)
+        counted = term.weights[row, : len(pixels)].numpy() > 0
+        assert counted[~sided].mean() > 0.95 and counted[~sided].sum() > 10
+        assert counted[sided].mean() == 0 if row in wrong else counted[sided].mean() > 0.9
+
+
+def test_unsure_pixels_count_less(scene, tmp_path):
+    """A model's own confidences are the pixels' weights, and a frame of which all is unsure counts as little."""
+    track, source, frames = scene[1], Source(scene[2]), []
+    for row in range(FRAMES):
+        (person,), _ = source.at(row)
+        corner, size = np.array(person.corner_px), person.parts.shape
+        sigma = np.full(size, 3.0 if row == 3 else -20)
+        sigma[: size[0] // 2] = 3.0
+        frames.append([((*corner, *(corner + size[::-1])), person.parts, person.uv, {"sigma_2": sigma})])
+    detectron.write_dump(tmp_path / "dump.pkl", frames)
+    seen = dense_evidence.from_densepose(track, Source(tmp_path))
+    (term,) = dense_evidence.terms(track, seen, atlas.embedded(), dense_weight=1, silhouette_weight=0)
+    unsure = 0.01 / (0.01 + np.log1p(np.exp(3.0)))
+    for row, pixels in seen.pixels.items():
+        weights = term.weights[row, : len(pixels)].numpy()
+        upper = (pixels[:, 1] < np.mean(frames[row][0][0][1::2]) - 1) | (row == 3)
+        assert np.allclose(weights[upper & (weights > 0)], unsure, atol=1e-4)
+        assert np.allclose(weights[~upper & (weights > 0)], 1, atol=1e-4)
+    assert float(term.share[3]) == pytest.approx(2 * unsure, rel=0.01) and float(term.share[1]) > 0.6
 
 
 def test_the_detectors_mask_is_enough(scene):

@@ -1,0 +1,235 @@
+"""Carry a motion over to a MuJoCo humanoid or robot: targets from the motion, inverse kinematics by mink.
+
+Every limb keeps its directions and takes the robot's lengths. Ankles go where the scaled person's go, and stay in one place on
+the floor while the motion's contacts last. Pelvis, chest and feet keep their turns against the rest pose, where both stand
+upright; other turns follow.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mrs import rotations
+from mrs.body import load_body
+from mrs.errors import InputError, reason
+from mrs.motion import Motion
+from mrs.physics import extra, robot_names
+from mrs.physics.humanoid import TO_Z_UP
+from mrs.physics.kinematics import contacts_of
+from mrs.physics.locking import locked
+from mrs.physics.states import geom_lows
+from mrs.skeletons import SMPL_24
+from mrs.world.ground import TOUCHING
+
+CHAINS = (("hip", "knee"), ("knee", "ankle"), ("ankle", "foot"), ("shoulder", "elbow"), ("elbow", "wrist"))
+# Cost of position (1/m) and of turning (1/rad) of each task, after the part.
+COSTS = {"pelvis": (2.0, 2.0), "spine3": (0.0, 1.0), "head": (0.0, 0.2), "knee": (2.0, 0.0), "ankle": (20.0, 2.0), "foot": (2.0, 0.0),
+         "shoulder": (0.5, 0.0), "elbow": (2.0, 0.0), "wrist": (2.0, 0.0)}
+FIRST_ROUNDS, ROUNDS = 80, 12
+POSTURE, DAMPING, LEAST = 1e-2, 1e-4, 1e-4
+
+
+@dataclass(frozen=True)
+class Retargeted:
+    """States of a robot that does a motion: qpos (T, nq), and by joint how far it is from its target, in mm."""
+
+    times_s: np.ndarray
+    qpos: np.ndarray
+    qvel: np.ndarray
+    error_mm: dict[str, np.ndarray]
+    bodies: dict[str, str]
+    scale: float
+    slide_cm_s: float
+    joint_names: list[str]
+
+
+def load_model(path: Path) -> Any:
+    """Compile an MJCF (or URDF) file. Raises InputError in one line for what MuJoCo refuses, and where nothing is free."""
+    mujoco = extra.mujoco()
+    if not Path(path).is_file():
+        raise InputError(f"Expected a model at {path}, but there is no such file.")
+    try:
+        model = mujoco.MjModel.from_xml_path(str(path))
+    except ValueError as error:
+        raise InputError(f"Expected an MJCF model at {path}, but MuJoCo can't compile it: {reason(error)}") from None
+    if model.njnt == 0 or model.jnt_type[0] != mujoco.mjtJoint.mjJNT_FREE:
+        raise InputError(f"Expected a humanoid that moves freely in {path} (a freejoint first), but its first joint is another.")
+    return model
+
+
+def retarget(motion: Motion, path: Path, given: dict[str, str] | None = None, shown=None) -> Retargeted:
+    """Let the model at `path` do a world motion. `given` maps bodies to our joints where names don't tell."""
+    if motion.frame != "world":
+        raise InputError("Expected a motion in the world, but this one is as the camera sees it. Type: mrs run VIDEO")
+    mink = extra.needed("mink", "retarget", "mink, the solver of inverse kinematics,")
+    model = load_model(path)
+    names = [model.body(row).name for row in range(1, model.nbody)]
+    bodies = robot_names.match(names, given, str(path))
+    robot = _Robot(model, bodies)
+    targets = _Targets(motion, robot)
+    qpos = _solve(mink, robot, targets, shown)
+    return _result(motion, robot, targets, qpos)
+
+
+class _Robot:
+    """The model at its rest: where bodies are, which way it faces, how high its ankles stand."""
+
+    def __init__(self, model, bodies: dict[str, str]):
+        self.mujoco, self.model, self.bodies = extra.mujoco(), model, bodies
+        self.data = self.mujoco.MjData(model)
+        self.data.qpos[:] = model.qpos0
+        self.mujoco.mj_kinematics(model, self.data)
+        self.ids = {joint: model.body(body).id for joint, body in bodies.items()}
+        self.rest_m = {joint: self.data.xpos[row].copy() for joint, row in self.ids.items()}
+        self.rest_quat = {joint: self.data.xquat[row].copy() for joint, row in self.ids.items()}
+        left = self.rest_m["left_hip"] - self.rest_m["right_hip"]
+        angle = np.arctan2(-left[0], left[1])
+        self.facing = np.array([np.cos(angle / 2), 0, 0, np.sin(angle / 2)])
+        lows = geom_lows(model, self.data.geom_xpos, self.data.geom_xmat).tolist()
+        own = [g for g in range(model.ngeom) if model.geom_bodyid[g] > 0 and model.geom_type[g] not in (0, 1)]
+        sole = min((lows[g] for g in own), default=self.rest_m["left_ankle"][2])
+        self.ankle_m = float(np.mean([self.rest_m[f"{side}_ankle"][2] for side in ("left", "right")]) - sole)
+
+    def length(self, side: str, a: str, b: str) -> float:
+        """Distance of two joints at rest."""
+        return float(np.linalg.norm(self.rest_m[f"{side}_{b}"] - self.rest_m[f"{side}_{a}"]))
+
+    def leg_m(self) -> float:
+        """Mean length of thigh and shin together."""
+        return float(np.mean([self.length(s, "hip", "knee") + self.length(s, "knee", "ankle") for s in ("left", "right")]))
+
+
+class _Targets:
+    """Places (T, 3) and turns (T, 4) that each body should have."""
+
+    def __init__(self, motion: Motion, robot: _Robot):
+        body = load_body(motion.body)
+        self.joints = motion.joints_m @ TO_Z_UP.T
+        turned = TO_Z_UP @ body.global_rotations(motion.local_quat_wxyz) @ TO_Z_UP.T
+        self.turned = rotations.matrix_to_quat(turned)
+        rest = body.rest_joints(motion.betas) @ TO_Z_UP.T
+        leg = np.linalg.norm(rest[1] - rest[4]) + np.linalg.norm(rest[4] - rest[7])
+        self.scale = robot.leg_m() / leg
+        skin = body.template_m[:, 1] + body.shape_m[:, 1] @ motion.betas
+        ankle_m = (body.rest_m[7] + body.rest_shape_m[7] @ motion.betas)[1] - skin.min()
+        self.lift_m = np.array([0, 0, robot.ankle_m - self.scale * ankle_m])
+        self.contacts = contacts_of(motion).reshape(-1, 2, 2).max(-1) > TOUCHING
+        self.times_s = motion.times_s
+        self.turns = {joint: self._turn(joint, robot) for joint in robot.ids if COSTS.get(_part(joint), (0, 0))[1] > 0}
+        self.places = self._places(robot)
+
+    def _at(self, joint: str) -> np.ndarray:
+        return self.joints[:, SMPL_24.index(joint)]
+
+    def _turn(self, joint: str, robot: _Robot) -> np.ndarray:
+        """The motion's turn of a joint from upright, after the robot's own turn at rest."""
+        back = rotations.quat_conjugate(robot.facing)
+        return rotations.quat_multiply(self.turned[:, SMPL_24.index(joint)], rotations.quat_multiply(back, robot.rest_quat[joint]))
+
+    def _places(self, robot: _Robot) -> dict[str, np.ndarray]:
+        places = {"pelvis": self._pelvis(robot)}
+        upright = rotations.quat_conjugate(robot.facing)
+        for column, side in enumerate(("left", "right")):
+            for part, carrier in (("hip", "pelvis"), ("shoulder", "spine3")):
+                joint = f"{side}_{part}"
+                offset = rotations.quat_rotate(upright, robot.rest_m[joint] - robot.rest_m["pelvis"])
+                ours = self.turned[:, SMPL_24.index(carrier)]
+                places[joint] = places["pelvis"] + rotations.quat_rotate(ours, offset)
+            for a, b in CHAINS:
+                if f"{side}_{a}" in places and f"{side}_{b}" in robot.ids:
+                    along = rotations.normalise(self._at(f"{side}_{b}") - self._at(f"{side}_{a}"))
+                    places[f"{side}_{b}"] = places[f"{side}_{a}"] + along * robot.length(side, a, b)
+            before = places[f"{side}_ankle"]
+            places[f"{side}_ankle"] = locked(
+                self.scale * self._at(f"{side}_ankle") + self.lift_m, self.contacts[:, column], self.times_s, (0, 1))
+            if f"{side}_foot" in places:
+                places[f"{side}_foot"] = places[f"{side}_foot"] + places[f"{side}_ankle"] - before
+        return {joint: place for joint, place in places.items() if COSTS.get(_part(joint), (0, 0))[0] > 0}
+
+    def _pelvis(self, robot: _Robot) -> np.ndarray:
+        """The pelvis' body, where the middle of the hips is where the scaled person's is."""
+        middle = self.scale * (self._at("left_hip") + self._at("right_hip")) / 2 + self.lift_m
+        offset = (robot.rest_m["left_hip"] + robot.rest_m["right_hip"]) / 2 - robot.rest_m["pelvis"]
+        offset = rotations.quat_rotate(rotations.quat_conjugate(robot.facing), offset)
+        return middle - rotations.quat_rotate(self.turned[:, 0], offset)
+
+
+def _part(joint: str) -> str:
+    return joint.split("_")[-1]
+
+
+def _solve(mink, robot: _Robot, targets: _Targets, shown) -> np.ndarray:
+    """Follow the targets frame by frame, each frame from the last one's answer."""
+    model = robot.model
+    configuration = mink.Configuration(model)
+    tasks = {}
+    for joint in {**targets.places, **targets.turns}:
+        place, turn = COSTS[_part(joint)]
+        tasks[joint] = mink.FrameTask(robot.bodies[joint], "body", position_cost=place if joint in targets.places else 0.0,
+                                      orientation_cost=turn if joint in targets.turns else 0.0, lm_damping=1e-3)
+    posture = mink.PostureTask(model, cost=POSTURE)
+    posture.set_target(model.qpos0)
+    limits = [mink.ConfigurationLimit(model)]
+    qpos = model.qpos0.copy()
+    qpos[:3], qpos[3:7] = targets.places["pelvis"][0], targets.turns["pelvis"][0]
+    configuration.update(qpos)
+    out = np.empty((len(targets.times_s), model.nq))
+    for row in range(len(out)):
+        for joint, task in tasks.items():
+            quat = targets.turns[joint][row] if joint in targets.turns else np.array([1.0, 0, 0, 0])
+            where = targets.places[joint][row] if joint in targets.places else np.zeros(3)
+            task.set_target(mink.SE3.from_rotation_and_translation(mink.SO3(quat), where))
+        for _ in range(FIRST_ROUNDS if row == 0 else ROUNDS):
+            step = mink.solve_ik(configuration, [*tasks.values(), posture], 1.0, "daqp", DAMPING, limits=limits)
+            configuration.integrate_inplace(step, 1.0)
+            if np.abs(step).max() < LEAST:
+                break
+        out[row] = configuration.q
+        if shown is not None:
+            shown(row + 1)
+    return out
+
+
+def _result(motion: Motion, robot: _Robot, targets: _Targets, qpos: np.ndarray) -> Retargeted:
+    """Set the robot on the floor, and measure what it missed."""
+    mujoco, model, data = robot.mujoco, robot.model, robot.data
+    reached = {joint: np.empty((len(qpos), 3)) for joint in targets.places}
+    lowest = np.empty(len(qpos))
+    own = model.geom_bodyid > 0
+    for row, state in enumerate(qpos):
+        data.qpos[:] = state
+        mujoco.mj_kinematics(model, data)
+        lows = geom_lows(model, data.geom_xpos, data.geom_xmat)[own]
+        lowest[row] = lows.min() if len(lows) else 0.0
+        for joint, places in reached.items():
+            places[row] = data.xpos[robot.ids[joint]]
+    errors = {joint: 1000 * np.linalg.norm(reached[joint] - targets.places[joint], axis=1) for joint in reached}
+    qpos = qpos.copy()
+    qpos[:, 2] += max(0.0, -float(lowest.min()))
+    return Retargeted(motion.times_s, qpos, _velocities(mujoco, model, qpos, motion.times_s), errors, robot.bodies, float(targets.scale),
+                      _slide(reached, targets), [model.joint(j).name for j in range(model.njnt)])
+
+
+def _velocities(mujoco, model, qpos: np.ndarray, times_s: np.ndarray) -> np.ndarray:
+    """Central differences (T, nv) on the motion's own times."""
+    out = np.zeros((len(qpos), model.nv))
+    for row in range(len(qpos)):
+        before, after = max(row - 1, 0), min(row + 1, len(qpos) - 1)
+        if after > before:
+            mujoco.mj_differentiatePos(model, out[row], times_s[after] - times_s[before], qpos[before], qpos[after])
+    return out
+
+
+def _slide(reached: dict[str, np.ndarray], targets: _Targets) -> float:
+    """Mean speed over the floor, cm/s, of ankles whose foot stands in two frames on end."""
+    speeds = []
+    for column, side in enumerate(("left", "right")):
+        standing = targets.contacts[1:, column] & targets.contacts[:-1, column]
+        moved = np.linalg.norm(np.diff(reached[f"{side}_ankle"][:, :2], axis=0), axis=1) / np.diff(targets.times_s)
+        speeds.append(moved[standing])
+    together = np.concatenate(speeds)
+    return float(100 * together.mean()) if len(together) else 0.0

@@ -1,0 +1,86 @@
+"""Make a motion of qpos repeat: find one cycle, blend its seam, and lay cycle after cycle along the way it goes."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mrs import rotations
+from mrs.errors import InputError
+
+SHORTEST_S, LONGEST_S = 0.5, 2.5
+SEAM = 0.2
+
+
+def find(qpos: np.ndarray, rate_hz: float) -> tuple[int, int]:
+    """Return first and last row of the cycle whose ends are most alike in posture and its change; of equals, the shortest.
+
+    The last row shows the same moment as the first. Raises InputError where no two moments are alike.
+    """
+    joints = np.concatenate([qpos[:, 2:3], _balls(qpos).reshape(len(qpos), -1), _tilt(qpos)], -1)
+    change = np.gradient(joints, axis=0) * rate_hz
+    state = np.concatenate([joints, 0.1 * change], -1)
+    apart = np.linalg.norm(state[:, None] - state[None], axis=-1) / np.sqrt(state.shape[-1])
+    steps = np.arange(len(qpos))
+    gap = steps[None] - steps[:, None]
+    allowed = (gap >= SHORTEST_S * rate_hz) & (gap <= LONGEST_S * rate_hz)
+    moving = np.linalg.norm(change, axis=-1).mean() > 0.3
+    if not allowed.any() or not moving:
+        raise InputError(f"Expected a motion that repeats within {LONGEST_S} s, but it is too short or stands still. Leave loop out.")
+    apart = np.where(allowed, apart, np.inf)
+    shortest = gap[apart <= 1.1 * apart.min() + 0.005].min()
+    apart = np.where(gap == shortest, apart, np.inf)
+    first, last = np.unravel_index(int(apart.argmin()), apart.shape)
+    if apart[first, last] > SEAM:
+        raise InputError(f"Expected a motion that repeats, but its most similar moments differ by {apart[first, last]:.2f} "
+                         f"(at most {SEAM}). Leave loop out.")
+    return int(first), int(last)
+
+
+def close(qpos: np.ndarray) -> np.ndarray:
+    """Turn the rows of a cycle so that the last posture equals the first, spreading the difference over the second half."""
+    rows = len(qpos)
+    share = np.clip((np.arange(rows) / (rows - 1) - 0.5) * 2, 0, 1)
+    share = share * share * (3 - 2 * share)
+    out = qpos.copy()
+    out[:, 2] += share * (qpos[0, 2] - qpos[-1, 2])
+    balls = qpos[:, 7:].reshape(rows, -1, 4)
+    miss = rotations.quat_to_axis_angle(rotations.quat_multiply(rotations.quat_conjugate(balls[-1]), balls[0]))
+    turn = rotations.axis_angle_to_quat(share[:, None, None] * miss)
+    out[:, 7:] = rotations.quat_multiply(balls, turn).reshape(rows, -1)
+    level = rotations.quat_multiply(rotations.quat_conjugate(heading(qpos[:, 3:7])), qpos[:, 3:7])
+    miss = rotations.quat_to_axis_angle(rotations.quat_multiply(rotations.quat_conjugate(level[-1]), level[0]))
+    out[:, 3:7] = rotations.quat_multiply(qpos[:, 3:7], rotations.axis_angle_to_quat(share[:, None] * miss))
+    return out
+
+
+def unroll(qpos: np.ndarray, rows: int) -> np.ndarray:
+    """Lay a closed cycle end to end until there are `rows` rows; each goes on where, and as, the last one ended."""
+    turn = rotations.quat_multiply(heading(qpos[-1:, 3:7]), rotations.quat_conjugate(heading(qpos[:1, 3:7])))[0]
+    step = qpos[-1, :3] - rotations.quat_rotate(turn, qpos[0, :3])
+    step[2] = 0
+    pieces, piece = [], qpos[:-1]
+    for _ in range(-(-rows // len(piece))):
+        pieces.append(piece)
+        piece = piece.copy()
+        piece[:, :3] = rotations.quat_rotate(turn, piece[:, :3]) + step
+        piece[:, 3:7] = rotations.quat_multiply(turn, piece[:, 3:7])
+    out = np.concatenate(pieces)[:rows]
+    out[:, 3:7] = rotations.align_hemispheres(out[:, 3:7])
+    out[:, 7:] = rotations.align_hemispheres(out[:, 7:].reshape(len(out), -1, 4)).reshape(len(out), -1)
+    return out
+
+
+def heading(root_wxyz: np.ndarray) -> np.ndarray:
+    """The turn about the vertical (..., 4) that a root's forward axis shows from above."""
+    forward = rotations.quat_rotate(root_wxyz, np.array([1.0, 0, 0]))
+    angle = np.arctan2(forward[..., 1], forward[..., 0]) / 2
+    return np.stack([np.cos(angle), 0 * angle, 0 * angle, np.sin(angle)], -1)
+
+
+def _balls(qpos: np.ndarray) -> np.ndarray:
+    return rotations.quat_to_axis_angle(qpos[:, 7:].reshape(len(qpos), -1, 4))
+
+
+def _tilt(qpos: np.ndarray) -> np.ndarray:
+    """Gravity's direction in the root's axes (T, 3)."""
+    return rotations.quat_rotate(rotations.quat_conjugate(qpos[:, 3:7]), np.array([0.0, 0, 1]))

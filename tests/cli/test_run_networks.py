@@ -1,0 +1,73 @@
+"""`mrs run --detector rtmpose` and `mmpose` from a film with a known answer to bodies and BVH, through the command."""
+
+import json
+from functools import partial
+
+import numpy as np
+import pytest
+
+from mrs.body import load_body
+from mrs.formats import bvh, bvh_import
+from mrs.motion import Motion
+from mrs.skeletons import COCO_17
+from mrs.tracks import Tracks
+from tests import marker_people, mmpose_models
+from tests.command import here, real
+
+FRAMES = 24
+HIPS = slice(11, 13)
+
+
+@pytest.fixture(scope="module")
+def filmed(tmp_path_factory):
+    """The film of a walking body with markers, what a perfect detector sees, and the true motion."""
+    path = tmp_path_factory.mktemp("film") / "markers.mp4"
+    return path, *marker_people.film(path, FRAMES)
+
+
+def run(command, film, out, *arguments):
+    """Run and return the report."""
+    ended = command("run", film, "-o", out, *arguments, "--fov", marker_people.FOV_DEG, "--no-overlay", "--quiet", "--json")
+    assert ended.code == 0, ended.err
+    return json.loads(ended.out)
+
+
+def about_hips(motion) -> np.ndarray:
+    """COCO-17 points (T, 17, 3) before the camera, from the middle of the hips, in metres."""
+    points = motion.camera.to_camera(load_body().keypoints(motion, COCO_17))
+    return points - points[:, HIPS].mean(1, keepdims=True)
+
+
+def check(out, report, filmed, largest_median: float):
+    """One person in all frames: markers seen to a part of the height, limbs within 4 cm, at the right place, and so in BVH."""
+    _, truth_track, truth = filmed
+    (track,) = Tracks.load(out / "tracks.npz").people
+    assert track.keypoints is COCO_17 and track.frame_ids.tolist() == list(range(FRAMES))
+    away = np.linalg.norm(track.keypoints_px[..., :2] - truth_track.keypoints_px[..., :2], axis=-1)
+    height = np.linalg.norm(truth_track.boxes_px[:, 2:] - truth_track.boxes_px[:, :2], axis=1).mean()
+    assert np.median(away) < largest_median * height
+    assert report["stages"]["lifter"]["name"] == "smplify"
+    motion = Motion.load(out / "persons/01/motion.npz")
+    assert 1000 * np.linalg.norm(about_hips(motion) - about_hips(truth), axis=-1).mean() < 40
+    roots = [m.camera.to_camera(m.root_pos_m[:, None])[:, 0] for m in (motion, truth)]
+    assert np.abs(roots[0] - roots[1]).max() < 0.15
+    back = bvh_import.from_bvh(bvh.read(out / "persons/01/motion.bvh"))
+    assert len(back) == FRAMES
+    np.testing.assert_allclose(back.root_pos_m - back.root_pos_m[0], motion.root_pos_m - motion.root_pos_m[0], atol=0.02)
+
+
+def test_rtmpose_from_video_to_bvh(filmed, tmp_path):
+    """An ONNX file in RTMPose's layout that sees the markers: MoveNet finds the body, smplify lifts it, sfv refines it."""
+    network = marker_people.write_onnx(tmp_path / "markers.onnx")
+    report = run(real, filmed[0], tmp_path / "out", "--detector", "rtmpose", "--set", f"detector.model={network}",
+                 "--set", "detector.threads=1")
+    check(tmp_path / "out", report, filmed, 0.005)
+
+
+@mmpose_models.wanted
+def test_mmpose_from_video_to_bvh(filmed, tmp_path, capsys):
+    """The same by a config of the user's own and its checkpoint, whose heatmaps have cells of 4 pixels."""
+    config, checkpoint = marker_people.write_mmpose(tmp_path)
+    report = run(partial(here, capsys), filmed[0], tmp_path / "out", "--detector", "mmpose", "--set", f"detector.config={config}",
+                 "--set", f"detector.checkpoint={checkpoint}")
+    check(tmp_path / "out", report, filmed, 0.01)
