@@ -19,6 +19,8 @@ from mrs.synth import checks, flow, train, weights, windows
 from mrs.synth.corpus import Corpus
 from mrs.synth.recipe import Recipe, make
 
+# what a recipe.json that does not name these was trained with
+BEFORE = {"rolled": 1, "beside": 0.3334, "half": 0}
 RECIPE, LOG, WEIGHTS, FLOW = "recipe.json", "log.jsonl", "weights.npz", "flow.pt"
 
 
@@ -44,7 +46,7 @@ def _recipe(out: Path, recipe: Recipe, again: bool) -> Recipe:
     if again:
         if not path.is_file():
             raise InputError(f"Expected a training in {out} to go on with, but there is none. Type the same without --resume.")
-        return make(json.loads(path.read_text()), f"in {path}")
+        return make({**BEFORE, **json.loads(path.read_text())}, f"in {path}")
     if (out / train.CHECKPOINT).is_file():
         raise UsageError(f"Expected a new folder, but {out} holds a training. Add --resume, or choose another --out.")
     out.mkdir(parents=True, exist_ok=True)
