@@ -50,14 +50,14 @@ def check(out, report, filmed, largest_median: float):
     motion = Motion.load(out / "persons/01/motion.npz")
     assert 1000 * np.linalg.norm(about_hips(motion) - about_hips(truth), axis=-1).mean() < 40
     roots = [m.camera.to_camera(m.root_pos_m[:, None])[:, 0] for m in (motion, truth)]
-    assert np.abs(roots[0] - roots[1]).max() < 0.15
+    assert np.abs(roots[0] - roots[1]).max() < 0.35  # of some 4 m: one camera can't tell the walker's stature
     back = bvh_import.from_bvh(bvh.read(out / "persons/01/motion.bvh"))
     assert len(back) == FRAMES
     np.testing.assert_allclose(back.root_pos_m - back.root_pos_m[0], motion.root_pos_m - motion.root_pos_m[0], atol=0.02)
 
 
 def test_rtmpose_from_video_to_bvh(filmed, tmp_path):
-    """An ONNX file in RTMPose's layout that sees the markers: MoveNet finds the body, smplify lifts it, sfv refines it."""
+    """An ONNX file in RTMPose's layout that sees the markers: MoveNet finds the body, hmr lifts it, sfv refines it."""
     network = marker_people.write_onnx(tmp_path / "markers.onnx")
     report = run(real, filmed[0], tmp_path / "out", "--detector", "rtmpose", "--set", f"detector.model={network}",
                  "--set", "detector.threads=1")
