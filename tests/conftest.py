@@ -1,6 +1,7 @@
 """What every test shares: no file of the user is read or written, no third-party plugin is loaded."""
 
 import os
+import signal
 
 import pytest
 
@@ -20,3 +21,8 @@ def temporary_home(tmp_path_factory):
         for name in unset:
             patch.delenv(name, raising=False)
         yield home
+
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # Shells start background jobs deaf to Ctrl-C; tests of interruptions, and the commands they start, must hear it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
