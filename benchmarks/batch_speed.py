@@ -26,7 +26,7 @@ BOUND = 1.8
 def main() -> None:
     """Print clips a minute of one and of two workers, and the ratio."""
     parser = _common.parser(__doc__)
-    parser.add_argument("--clips", type=int, default=8, help="how many clips (default: 8)")
+    parser.add_argument("--clips", type=int, default=24, help="how many clips (default: 24)")
     parser.add_argument("--seconds", type=float, default=1.0, help="length of each (default: 1)")
     parser.add_argument("--repeat", type=int, default=2, help="measure each this often (default: 2)")
     args = parser.parse_args()
