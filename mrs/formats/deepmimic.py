@@ -50,10 +50,11 @@ def dumps(frames: np.ndarray, loop: str) -> str:
 def read(path: Path | str) -> Motion:
     """Read a DeepMimic JSON file onto the mean body; size is taken over by the ratio of leg lengths.
 
-    Durations are per frame, so times may be uneven. Raises InputError for anything else.
+    Durations are per frame, so times may be uneven; a file that wraps is remembered as a cycle. Raises InputError for anything else.
     """
     try:
-        frames = np.array(json.loads(Path(path).read_text())["Frames"], float)
+        document = json.loads(Path(path).read_text())
+        frames = np.array(document["Frames"], float)
     except (OSError, ValueError, KeyError, TypeError, UnicodeDecodeError) as error:
         raise InputError(f"Expected a DeepMimic motion at {path}, but it can't be read: {error}.") from None
     if frames.ndim != 2 or frames.shape[1] != NUMBERS or len(frames) < 1:
@@ -67,7 +68,8 @@ def read(path: Path | str) -> Motion:
     scale = np.linalg.norm(rest[4] - rest[1]) + np.linalg.norm(rest[7] - rest[4])
     quats = rotations.align_hemispheres(rotations.matrix_to_quat(_local(frames)))
     motion = body.motion(times, frames[:, 1:4] * scale / LEG_M, quats, np.zeros(10))
-    return motion.with_history(stage="importer", plugin="deepmimic", path=str(Path(path).resolve()))
+    cyclic = {"loop": "wrap"} if document.get("Loop") == "wrap" else {}
+    return motion.with_history(stage="importer", plugin="deepmimic", path=str(Path(path).resolve()), **cyclic)
 
 
 def _local(frames: np.ndarray) -> np.ndarray:
