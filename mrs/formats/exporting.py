@@ -20,7 +20,7 @@ def ready(motion: Motion, path: Path | str, *, frames: int = 1) -> Motion:
     """Check a motion, put it into the world, and refuse one that is too short or was read from `path`."""
     motion.validate()
     if len(motion) < frames:
-        raise InputError(f"Expected at least {frames} frames to write {Path(path).name}, but the motion has {len(motion)}.")
+        raise InputError(f"Expected a motion of at least {frames} frames for this format, but this one has {len(motion)}.")
     for step in motion.history:
         source = step.get("path")
         if source and Path(path).resolve() == Path(source).resolve():

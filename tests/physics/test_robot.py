@@ -151,6 +151,19 @@ def test_the_command_writes_states(walk, tmp_path, capsys):
     assert target.read_bytes() == before
 
 
+def test_everybody_of_a_run_is_carried_over(walk, tmp_path, capsys):
+    """A file a person, numbered; --person says whom; JSON is then a list."""
+    pytest.importorskip("mink")
+    for number in ("01", "02"):
+        (tmp_path / f"run/persons/{number}").mkdir(parents=True)
+        walk.part(0, 3).save(tmp_path / f"run/persons/{number}/motion.npz")
+    ended = here(capsys, "retarget", tmp_path / "run", "--to", G1, "-o", tmp_path / "g1", "-q", "--json")
+    assert ended.code == 0, ended.err
+    assert [facts["written"] for facts in json.loads(ended.out)] == [str(tmp_path / f"g1_{number}.npz") for number in ("01", "02")]
+    ended = here(capsys, "retarget", tmp_path / "run", "--to", G1, "-q")
+    assert ended.out.split() == [str(tmp_path / f"run/persons/{number}/motion_g1_like.npz") for number in ("01", "02")]
+
+
 def test_bad_models_are_one_line(tmp_path, capsys):
     """A missing model, one that does not compile, one without a free root, an unknown ending: one line each, nothing written."""
     pytest.importorskip("mink")
