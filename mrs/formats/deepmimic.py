@@ -47,9 +47,12 @@ def dumps(frames: np.ndarray, loop: str) -> str:
     return f'{{\n"Loop": "{"wrap" if loop == "wrap" else "none"}",\n"Frames":\n[\n{lines}\n]\n}}\n'
 
 
-def read(path: Path | str) -> Motion:
+def read(path: Path | str, *, limbs: str = "rotations") -> Motion:
     """Read a DeepMimic JSON file onto the mean body; size is taken over by the ratio of leg lengths.
 
+    "rotations": every turn from the rest pose is the file's, and the pelvis is where the file's root is. "directions": limbs point
+    where the file's humanoid has them although its legs hang straight at rest and the body's stand apart, the middle of the hips is at
+    the file's root, and the soles come as low as the humanoid's.
     Durations are per frame, so times may be uneven; a file that wraps is remembered as a cycle. Raises InputError for anything else.
     """
     try:
@@ -68,8 +71,10 @@ def read(path: Path | str) -> Motion:
     scale = np.linalg.norm(rest[4] - rest[1]) + np.linalg.norm(rest[7] - rest[4])
     quats = rotations.align_hemispheres(rotations.matrix_to_quat(_local(frames)))
     motion = body.motion(times, frames[:, 1:4] * scale / LEG_M, quats, np.zeros(10))
+    if limbs == "directions":
+        motion = humanoid_pose.pointed(motion, frames[:, 1:], scale / LEG_M)
     cyclic = {"loop": "wrap"} if document.get("Loop") == "wrap" else {}
-    return motion.with_history(stage="importer", plugin="deepmimic", path=str(Path(path).resolve()), **cyclic)
+    return motion.with_history(stage="importer", plugin="deepmimic", path=str(Path(path).resolve()), limbs=limbs, **cyclic)
 
 
 def _local(frames: np.ndarray) -> np.ndarray:

@@ -139,11 +139,14 @@ class _Targets:
         places = {"pelvis": self._pelvis(robot)}
         upright = rotations.quat_conjugate(robot.facing)
         for column, side in enumerate(("left", "right")):
-            for part, carrier in (("hip", "pelvis"), ("shoulder", "spine3")):
-                joint = f"{side}_{part}"
-                offset = rotations.quat_rotate(upright, robot.rest_m[joint] - robot.rest_m["pelvis"])
-                ours = self.turned[:, SMPL_24.index(carrier)]
-                places[joint] = places["pelvis"] + rotations.quat_rotate(ours, offset)
+            for joint, carriers in ((f"{side}_hip", ("pelvis",)), (f"{side}_shoulder", ("pelvis", "spine3"))):
+                # From the pelvis to the chest by the pelvis' turn, on by the chest's; a robot without a chest turns there as the chest does.
+                stops = [c for c in carriers if c in robot.ids]
+                place = places["pelvis"]
+                for at, (start, end) in enumerate(zip(stops, (*stops[1:], joint), strict=True)):
+                    turn = self.turned[:, SMPL_24.index(carriers[-1] if len(stops) < len(carriers) else stops[at])]
+                    place = place + rotations.quat_rotate(turn, rotations.quat_rotate(upright, robot.rest_m[end] - robot.rest_m[start]))
+                places[joint] = place
             for a, b in CHAINS:
                 if f"{side}_{a}" in places and f"{side}_{b}" in robot.ids:
                     along = rotations.normalise(self._at(f"{side}_{b}") - self._at(f"{side}_{a}"))

@@ -6,7 +6,7 @@ import mrs
 
 _LIMBS = ("auto", "directions", "rotations")
 _LIMBS_HELP = ("directions: limbs point as the person's, though rest poses differ; rotations: turns from the rest pose carry over; "
-               "auto: rotations for a motion read from this very format, else directions.")
+               "auto: as it was read for a motion from this very format, else directions.")
 _GROUND = "Raise frames in which a link would be below the floor: yes, no, or auto (not for a motion read from this very format)."
 _YES = ("auto", "yes", "no")
 
