@@ -19,14 +19,14 @@ MOST_TURN_RAD = np.radians(20.0)
 MOST_CANDIDATES = 900
 
 
-def wrapped(motion: Motion) -> tuple[Motion, str]:
-    """Cut a motion to a cycle whose last frame is its first pose, and return a note on the seam.
+def wrapped(motion: Motion, *, whole: bool = False) -> tuple[Motion, str]:
+    """Cut a motion to a cycle whose last frame is its first pose, and return a note on the seam; `whole` says that it is one already.
 
     Ends are a pair of frames alike in posture, speed and heading, for how far the motion goes in between; of those nearly as good, the
     furthest apart; both ends are drawn to their mean over BLEND_S. Height and heading close as well, so that a character that goes
     on from the end neither sinks nor turns; the way along the ground stays. Raises InputError where nothing repeats.
     """
-    first, last, seam_m, moved_m = find(motion)
+    first, last, seam_m, moved_m = _measured(motion, 0, len(motion) - 1) if whole else find(motion)
     cut = motion.part(first, last + 1)
     closed = _close(cut)
     jump = _speed_jump(closed)
@@ -56,15 +56,21 @@ def find(motion: Motion) -> tuple[int, int, float, float]:
         near = _cost(features, headings, times, starts, ends)
         row, column = np.unravel_index(np.argmin(near), near.shape)
         first, last = starts[row], ends[column]
-    seam_m = float(_cost(features, headings, times, [first], [last])[0, 0])
-    moved_m = float(np.linalg.norm(features[first : last + 1] - features[first], axis=1).max(initial=0))
+    first, last, seam_m, moved_m = _measured(motion, int(first), int(last))
     if not np.isfinite(seam_m):
         raise InputError("Expected a motion that repeats for --loop wrap, but no two moments have a like heading. Type --loop clamp.")
     if seam_m > min(SEAM_M, SEAM_SHARE * moved_m + SMALL_M):
         raise InputError(f"Expected a motion that repeats for --loop wrap, but its most alike ends are {seam_m * 100:.0f} cm apart in posture "
                          f"and speed, {_percent(seam_m, moved_m)} of the movement between (at most {SEAM_M * 100:.0f} cm and "
                          f"{SEAM_SHARE:.0%}). Type --loop clamp.")
-    return int(first), int(last), seam_m, moved_m
+    return first, last, seam_m, moved_m
+
+
+def _measured(motion: Motion, first: int, last: int) -> tuple[int, int, float, float]:
+    """The rows of a cycle, how far apart its ends are (infinite where they head elsewhere), and how far it goes between."""
+    features, headings = _features(motion)
+    seam_m = float(_cost(features, headings, motion.times_s, [first], [last])[0, 0])
+    return first, last, seam_m, float(np.linalg.norm(features[first : last + 1] - features[first], axis=1).max(initial=0))
 
 
 def _percent(seam_m: float, moved_m: float) -> str:

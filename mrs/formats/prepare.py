@@ -28,15 +28,16 @@ def prepare(motion: Motion, *, fps: float | None = None, loop: str | None = None
     """
     motion = to_world(motion)
     declared, notes = _declared(motion, fps, loop, trim)
+    whole = loop_of(motion) == "wrap" and trim is None
     if trim == "auto":
         motion, note = trimmed(motion)
         notes += note
     if fps is not None:
-        motion = resampled(motion, fps, slack=PART_OF_A_FRAME if declared == "wrap" else EXACT)
+        motion = resampled(motion, fps, slack=PART_OF_A_FRAME if whole else EXACT)
     if loop == "wrap":
         from mrs.formats.cycle import wrapped
 
-        motion, note = wrapped(motion)
+        motion, note = wrapped(motion, whole=whole)
         notes.append(note)
     if heading == "zero":
         motion = facing_forward(motion)

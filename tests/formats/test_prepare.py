@@ -153,6 +153,8 @@ def test_a_file_that_wraps_stays_a_cycle(tmp_path):
     odd, notes = prepare.prepare(motion, fps=50)
     assert loop_of(odd) == "clamp" and "no whole number of frames at 50 Hz" in notes[0] and "--loop wrap" in notes[0]
     assert loop_of(prepare.prepare(motion, loop="clamp")[0]) == "clamp"
+    closed, notes = prepare.prepare(motion, fps=50, loop="wrap")
+    assert loop_of(closed) == "wrap" and len(closed) == 42 and "Loop of 0.82 s from 0.00 s" in notes[0]
     assert loop_of(motion.with_history(stage="smoother", plugin="savgol")) == "clamp"
 
 
