@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
-from mrs.appearance import measures, network, perceptual, personalise, precision, train
+from mrs.appearance import measures, network, perceptual, personalise, train
 from mrs.appearance.clips import ClipPictures
 from mrs.appearance.people import Batch
 from mrs.appearance.weights import Weights
@@ -119,11 +119,7 @@ def clip(weights: Weights, seen: ClipPictures, learn: np.ndarray, held: np.ndarr
 @torch.no_grad()
 def drawn_of(net, recipe, bank: personalise.Bank, batch: Batch, facing: np.ndarray) -> torch.Tensor:
     """Pictures (B, 3, S, S) of a batch's postures with the looks of a bank, over the batch's plates."""
-    from mrs.appearance import inputs
-
-    stick = inputs.stick_figure(batch.joints, recipe.size_px, recipe.stick_px)
-    with precision.half(str(batch.picture.device)):
-        picture, share = net.draw(stick, bank.at(facing))
+    picture, share = bank.drawn(net, recipe, batch.joints, facing)
     return network.merged(picture, share, batch.plate).clamp(-1, 1)
 
 
