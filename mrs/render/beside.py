@@ -45,7 +45,7 @@ def _written(pipeline, clips: list[Clip], motions: list[Motion], step) -> tuple[
     """Draw the film; return how many frames it has and what could not be done."""
     from mrs.video_write import write_video
 
-    looks = [_looks(pipeline, clip, step) for clip in clips]
+    looks = _told_apart(clips, [_looks(pipeline, clip, step) for clip in clips])
     film, notes = _film(clips, motions, looks)
     with pipeline._working(step, len(film.times_s), NAME) as update:
         step.plugin.progress = update
@@ -59,10 +59,17 @@ def _looks(pipeline, clip: Clip, step) -> films.Appearance:
     """How a person looks; plain where no picture shows it."""
     with pipeline._working(step, len(clip.rows(films.gather.FRAMES)), "appearance") as update:
         try:
-            looks = films.appearance_of(clip, update)
+            return films.appearance_of(clip, update)
         except InputError as error:
-            return replace(films.Appearance.plain(betas=clip.motion.betas), clip=clip, notes=(f"Person {clip.person} is plain in {NAME}. {error}",))
-    return replace(looks, notes=tuple(f"Person {clip.person}: {note}" if note.startswith("The clip") else note for note in looks.notes))
+            return replace(films.Appearance.plain(betas=clip.motion.betas), clip=clip, notes=(f"The body in {NAME} is plain. {error}",))
+
+
+def _told_apart(clips: list[Clip], looks: list[films.Appearance]) -> list[films.Appearance]:
+    """Say of which person a note is, where it isn't of all."""
+    said = [set(own.notes) for own in looks]
+    shared = set.intersection(*said)
+    return [replace(own, notes=tuple(note if note in shared else f"Person {clip.person}: {note}" for note in own.notes))
+            for clip, own in zip(clips, looks, strict=True)]
 
 
 def _film(clips: list[Clip], motions: list[Motion], looks: list[films.Appearance]) -> tuple[films.Film | Group, list[str]]:
