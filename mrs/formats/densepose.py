@@ -8,7 +8,6 @@ confidences that some models give, in bytes, or as the PNG in text of before 202
 from __future__ import annotations
 
 import base64
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -116,7 +115,7 @@ class Source:
     def _dump_entries(self, path: Path):
         self.path, modules = path, ("detectron2", "densepose")
         what = "a dump of apply_net"
-        found = torch_file.read(path, modules) if zipfile.is_zipfile(path) else restricted.read(path, what, (*modules, "torch"))
+        found = torch_file.read(path, modules) if _zipped(path) else restricted.read(path, what, (*modules, "torch"))
         listed = isinstance(found, list)
         whole = listed and len(found) > 0 and all(isinstance(e, dict) and "file_name" in e for e in found)
         if not whole:
@@ -124,6 +123,15 @@ class Source:
                              f"{'none' if listed and not found else 'something else'}.")
         found = sorted(found, key=lambda e: natural_key(str(e["file_name"])))
         return [str(e["file_name"]) for e in found], found
+
+
+def _zipped(path: Path) -> bool:
+    """Say whether a file begins as those of torch.save do since PyTorch 1.6; one that can't be opened is told where it is read."""
+    try:
+        with open(path, "rb") as file:
+            return file.read(2) == b"PK"
+    except OSError:
+        return True
 
 
 def _picture(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
