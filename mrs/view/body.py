@@ -31,7 +31,7 @@ class BodyView:
         self.mesh = scene.add_mesh_skinned(f"{name}/mesh", body.template_m + body.shape_m @ betas, body.faces, bone_wxyzs=upright,
                                            bone_positions=rest, skin_weights=body.weights, color=colour)
         dark = tuple(int(value * 0.55) for value in colour)
-        self.bones = scene.add_line_segments(f"{name}/skeleton", rest[_BONES], dark, thickness=0.02)
+        self.bones = scene.add_line_segments(f"{name}/skeleton", rest[_BONES], dark, thickness=3.0, thickness_units="screen")
         self.joints = scene.add_point_cloud(f"{name}/joints", rest, dark, point_size=0.02, point_shape="circle", precision="float32")
         self.marks = [scene.add_icosphere(f"{name}/contact{n}", 0.045, CONTACT, subdivisions=1, visible=False) for n in range(4)]
         self._marked = True
@@ -57,13 +57,14 @@ class BodyView:
         """Draw the pelvis' whole way (T, 3)."""
         if len(root_pos_m) > 1:
             self.path = self.server.scene.add_line_segments(f"{self.name}/path", np.stack([root_pos_m[:-1], root_pos_m[1:]], 1), self.colour,
-                                                            thickness=0.012)
+                                                            thickness=2.0, thickness_units="screen")
 
     def add_camera(self, camera: Camera, size_m: float) -> None:
         """Draw the camera of the first frame with a picture `size_m` ahead; :meth:`aim` moves it."""
         width, height = camera.size_px
         fov = 2 * np.arctan(height / 2 / camera.focal_px)
-        self.frustum = self.server.scene.add_camera_frustum(f"{self.name}/camera", fov, width / height, scale=size_m, color=self.colour)
+        self.frustum = self.server.scene.add_camera_frustum(f"{self.name}/camera", fov, width / height, scale=size_m, color=self.colour,
+                                                              thickness=2.0, thickness_units="screen", format="jpeg", jpeg_quality=75)
         self.aim(camera.at(0))
 
     def aim(self, camera: Camera, picture: np.ndarray | None = None) -> None:
