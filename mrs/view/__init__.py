@@ -10,7 +10,7 @@ import numpy as np
 
 from mrs.errors import MissingError
 
-LOCAL = "127.0.0.1"
+LOCAL, VIEW_RAD = "127.0.0.1", 0.75
 AROUND_M, FADE_M, LINES = 8.0, 3.0, (172, 179, 187)
 
 

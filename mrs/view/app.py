@@ -20,7 +20,7 @@ from mrs.view.items import Item
 
 SPEEDS = ("0.1", "0.25", "0.5", "1", "2")
 TICK_S, PICTURE_S = 1 / 60, 0.08
-MARGIN_M, VIEW_RAD, FROM = 3.0, 0.75, (0.45, 0.3, 1.0)
+MARGIN_M, FROM = 3.0, (0.45, 0.3, 1.0)
 
 
 class App:
@@ -67,7 +67,7 @@ class App:
         view.ground(self.server, low[::2] - MARGIN_M, high[::2] + MARGIN_M)
         look_at = np.array([(low[0] + high[0]) / 2, max((low[1] + high[1]) / 2, 0.8), (low[2] + high[2]) / 2])
         camera, away_m = self.server.initial_camera, 1.1 * np.linalg.norm(high - low) + 2.5
-        camera.fov, camera.look_at, camera.position = VIEW_RAD, look_at, look_at + away_m * np.array(FROM) / np.linalg.norm(FROM)
+        camera.fov, camera.look_at, camera.position = view.VIEW_RAD, look_at, look_at + away_m * np.array(FROM) / np.linalg.norm(FROM)
 
     def show(self, at_s: float, again: bool = False) -> int:
         """Show everybody at a time; return how many bodies moved."""
