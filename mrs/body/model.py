@@ -64,11 +64,12 @@ class Body:
 
     def place(self, root_pos_m: np.ndarray, global_matrix: np.ndarray, betas: np.ndarray) -> np.ndarray:
         """Joint positions (T, 24, 3) from the pelvis (T, 3) and global rotations (T, 24, 3, 3)."""
-        rest = self.rest_joints(betas)
+        rest, parents = self.rest_joints(betas), np.array(SMPL_PARENTS[1:])
         joints = np.empty((len(root_pos_m), JOINTS, 3))
         joints[:, 0] = root_pos_m
+        np.einsum("tjab,jb->tja", global_matrix[:, parents], rest[1:] - rest[parents], out=joints[:, 1:])
         for joint, parent in enumerate(SMPL_PARENTS[1:], start=1):
-            joints[:, joint] = joints[:, parent] + global_matrix[:, parent] @ (rest[joint] - rest[parent])
+            joints[:, joint] += joints[:, parent]
         return joints
 
     def joints(self, root_pos_m: np.ndarray, local_quat_wxyz: np.ndarray, betas: np.ndarray) -> np.ndarray:

@@ -135,15 +135,15 @@ def _pinned_together(values: np.ndarray, start: Start) -> list[Motion]:
     long = np.concatenate([ends[0], own, ends[1]], 1)
     times = np.arange(count * long.shape[1]) / RATE_HZ
     whole = features.to_motion(long.reshape(-1, long.shape[2]), start.like, times, start.place_m, start.yaw_rad)
-    turned = np.cumsum(long[..., SPEED][..., 2].sum(1)) / RATE_HZ
-    locked, out = lock_feet(whole, 0.0)[0], []
-    for number in range(count):
-        first = number * long.shape[1] + APART
-        part, place = locked.part(first, first + frames), whole.root_pos_m[first, [0, 2]]
-        turn = features.yaw_matrix(np.array(-(turned[number - 1] if number else 0.0)))
-        shift = np.array([start.place_m[0], 0, start.place_m[1]]) - turn @ np.array([place[0], 0, place[1]])
-        part = replace(_rigid(part, turn, shift), times_s=np.arange(frames) / RATE_HZ)
-        out.append(replace(part, contacts=np.clip(values[number, :, CONTACT], 0, 1)))
+    locked = lock_feet(whole, 0.0)[0]
+    turned = np.r_[0, np.cumsum(long[..., SPEED][..., 2].sum(1))[:-1]] / RATE_HZ
+    turn = features.yaw_matrix(-turned)
+    place = whole.root_pos_m[APART :: long.shape[1]] * [1, 0, 1]
+    shift = np.array([start.place_m[0], 0, start.place_m[1]]) - (turn @ place[..., None])[..., 0]
+    back = _rigid(locked, *(np.repeat(v, long.shape[1], 0) for v in (turn, shift)))
+    out, times = [], np.arange(frames) / RATE_HZ
+    for first, contacts in zip(range(APART, len(back), long.shape[1]), np.clip(values[..., CONTACT], 0, 1), strict=True):
+        out.append(replace(back.part(first, first + frames), times_s=times, contacts=contacts))
     return out
 
 
