@@ -135,13 +135,17 @@ class BehaviourNet(nn.Module):
         rest = self.normalised(window)[:, 1:, POSE_SIZE:]
         return self.encoder(torch.cat([pose, rest], -1))
 
-    def plan(self, z: torch.Tensor) -> torch.Tensor:
-        """z (B, latent) to features (B, window + 1, SIZE), whose contacts are logits."""
+    def plan(self, z: torch.Tensor, gain: float | None = None) -> torch.Tensor:
+        """z (B, latent) to features (B, window + 1, SIZE), whose contacts are logits; changes are `gain` as large as learned.
+
+        Without one, that is 1 in training and what the shape says in use.
+        """
         out = self.planner(z)
         state = out[..., STATE] * self.std[STATE] + self.mean[STATE]
-        if not self.training:
+        gain = (1.0 if self.training else self.shape.gain) if gain is None else gain
+        if gain != 1:
             about = state[..., :POSE_SIZE].mean(-2, keepdim=True)
-            state = torch.cat([about, torch.zeros_like(state[..., :1, POSE_SIZE:])], -1) * (1 - self.shape.gain) + self.shape.gain * state
+            state = torch.cat([about, torch.zeros_like(state[..., :1, POSE_SIZE:])], -1) * (1 - gain) + gain * state
         return torch.cat([state, out[..., CONTACT]], -1)
 
     def roll(self, plan: torch.Tensor, z: torch.Tensor, start: torch.Tensor, before: torch.Tensor) -> torch.Tensor:

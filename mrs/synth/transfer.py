@@ -11,7 +11,7 @@ from mrs import rotations
 from mrs.errors import InputError
 from mrs.motion import Motion
 from mrs.refine.solver import one_quick_thread
-from mrs.synth import features
+from mrs.synth import features, fit
 from mrs.synth.features import CONTACT, POSE_SIZE, RATE_HZ, SPEED
 
 HOP = 12
@@ -61,13 +61,14 @@ def source_windows(values: np.ndarray, window: int, hop: int = HOP, where: str =
     return values[rows[:, None] + np.arange(window + 1)], rows
 
 
-def encode(model, motion: Motion, where: str = "the source") -> tuple[torch.Tensor, np.ndarray, Motion]:
-    """Codes (n, latent) of the overlapping windows of a motion, their first rows, and the motion as prepared."""
+def encode(model, motion: Motion, where: str = "the source", fitting: bool = True) -> tuple[torch.Tensor, np.ndarray, Motion]:
+    """Codes (n, latent) of the overlapping windows of a motion, their first rows, and the motion as prepared.
+
+    To re-enact it, codes are fitted to the windows; to compare it, without `fitting`, the encoder's means will do.
+    """
     motion = features.prepared(motion, where)
     windows, rows = source_windows(features.to_features(motion), model.shape.window, where=where)
-    with torch.no_grad():
-        mu, _ = model.encode(torch.as_tensor(windows, dtype=torch.float32))
-    return mu, rows, motion
+    return fit.codes(model, windows, fitting), rows, motion
 
 
 def blended(model, z: torch.Tensor, rows: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
