@@ -20,6 +20,7 @@ AHEAD = 3
 CHUNK = 4
 WAVES = 22
 POSTURE = 69
+FAR_M, EASE_S = 0.3, 0.3
 
 
 @dataclass(frozen=True)
@@ -217,6 +218,20 @@ def inertialised(window: torch.Tensor, start: torch.Tensor, before: torch.Tensor
     decayed = matrix @ torch.stack([off, speed], 1)
     moved = torch.cat([window[:, 2:, STATE] + decayed, window[:, 2:, CONTACT]], -1)
     return torch.cat([start[:, None], moved], 1)
+
+
+def eased(plan: torch.Tensor, start: torch.Tensor) -> torch.Tensor:
+    """Plans (B, T + 1, SIZE) that come from far starts (B, SIZE) as slowly as bodies do: from the floor nobody is up at once.
+
+    Where the pelvis has FAR_M or more to rise or fall, what is off in posture decays with a half-life of EASE_S.
+    """
+    off = (start - plan[:, 0])[:, :POSE_SIZE]
+    far = off[:, :1].abs() >= FAR_M
+    if not far.any():
+        return plan
+    late = 2 * np.log(2) / EASE_S / RATE_HZ * torch.arange(plan.shape[1], dtype=plan.dtype, device=plan.device)[:, None]
+    moved = plan[..., :POSE_SIZE] + torch.where(far, off, 0.0)[:, None] * (1 + late) * torch.exp(-late)
+    return torch.cat([moved, plan[..., POSE_SIZE:]], -1)
 
 
 class PostureProbe(nn.Module):

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from mrs.errors import InputError
-from mrs.synth import fit
+from mrs.synth import fit, networks
 from mrs.synth.features import CONTACT
 from mrs.synth.windows import Windows
 
@@ -66,5 +66,5 @@ def transferred(model, windows: np.ndarray, start: np.ndarray, before: np.ndarra
 def rolled(model, z: torch.Tensor, start: torch.Tensor, before: torch.Tensor) -> np.ndarray:
     """Roll out z (n, latent) from starts (n, SIZE): features (n, WINDOW + 1, SIZE) with contacts as probabilities."""
     with torch.no_grad():
-        out = model.roll(model.plan(z), z, start, before)
+        out = model.roll(networks.eased(model.plan(z), start), z, start, before)
         return torch.cat([out[..., : CONTACT.start], torch.sigmoid(out[..., CONTACT])], -1).numpy()

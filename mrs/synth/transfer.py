@@ -11,7 +11,7 @@ from mrs import rotations
 from mrs.errors import InputError
 from mrs.motion import Motion
 from mrs.refine.solver import one_quick_thread
-from mrs.synth import features, fit
+from mrs.synth import features, fit, networks
 from mrs.synth.features import CONTACT, POSE_SIZE, RATE_HZ, SPEED
 
 HOP = 12
@@ -93,7 +93,7 @@ def rolled(model, plan: torch.Tensor, z: torch.Tensor, start: Start) -> np.ndarr
     """Roll out along a plan: features (T, SIZE) with contacts as probabilities."""
     first, before = (torch.as_tensor(v[None], dtype=torch.float32) for v in (start.frame, start.before))
     with torch.no_grad():
-        out = model.roll(plan, z, first, before)[0]
+        out = model.roll(networks.eased(plan, first), z, first, before)[0]
         out[1:, CONTACT] = torch.sigmoid(out[1:, CONTACT])
     return out.numpy().astype(float)
 
