@@ -5,9 +5,9 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from mrs.synth import features, fit, losses, networks  # noqa: E402
-from mrs.synth.features import POSE  # noqa: E402
-from tests.synth import puppets  # noqa: E402
+from mrs.synth import features, fit, losses, networks
+from mrs.synth.features import POSE
+from tests.synth import puppets
 
 
 @pytest.fixture(scope="module")
