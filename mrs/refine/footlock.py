@@ -49,7 +49,7 @@ def lock_feet(motion: Motion, ground_m: float | None, mode: str = "auto") -> tup
     goals = [soles[:, list(leg[3])] + wish[0] for leg, wish in zip(LEGS, wishes, strict=True)]
     for _ in range(ROUNDS):
         sunk = _moved(turned, joints, soles, goals, [wish[1] for wish in wishes], motion.times_s)
-        joints = body.place(joints[:, 0] + sunk, turned, motion.betas)
+        joints = body.place(joints[:, 0] + sunk, turned, motion.betas, LEG_JOINTS, joints + sunk[:, None])
         soles = body.landmarks(joints, turned, SOLES.names, motion.betas)
     quats = rotations.align_hemispheres(motion.local_quat_wxyz)
     quats[:, LEG_JOINTS] = body.local_quats(turned, LEG_JOINTS)
