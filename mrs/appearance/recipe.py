@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import importlib.resources
 from dataclasses import dataclass
 from pathlib import Path
 
+from mrs import recipes
 from mrs.appearance.network import Shape
-from mrs.errors import InputError, UsageError
+from mrs.errors import UsageError
 
 CONFIGS = "appearance"
 
@@ -70,19 +70,10 @@ class Recipe:
 
 def read(config: Path | str | None, **given) -> Recipe:
     """Read a YAML file, or a packaged one by name (see :func:`names`); `given` (not None) wins."""
-    import yaml
-
-    values, path = {}, None
-    if config is not None:
-        path = packaged(str(config)) if str(config) in names() else Path(config)
-        try:
-            values = yaml.safe_load(path.read_text()) or {}
-        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-            raise InputError(f"Expected a YAML recipe at {path}, or a name out of {', '.join(names())}, but it can't be read: "
-                             f"{' '.join(str(error).split())}.") from None
-        if not isinstance(values, dict):
-            raise InputError(f"Expected 'key: value' lines in {path}, but got {type(values).__name__}.")
-    return make({**values, **{k: v for k, v in given.items() if v is not None}}, f"in {path}" if path else "")
+    if config is None:
+        return make(recipes.set_only(given))
+    path = packaged(str(config)) if str(config) in names() else Path(config)
+    return make(recipes.read_values(path, given, f", or a name out of {', '.join(names())}"), f"in {path}")
 
 
 def names() -> list[str]:
@@ -102,13 +93,8 @@ def _folder():
 def make(values: dict, where: str = "") -> Recipe:
     """Build a recipe from plain values; refuse unknown names, wrong types and sizes that don't fit."""
     known = {f.name: f.default for f in dataclasses.fields(Recipe)}
-    checked = {}
-    for name, value in values.items():
-        if name not in known:
-            near = difflib.get_close_matches(str(name), known, n=1)
-            hint = f" Did you mean '{near[0]}'?" if near else ""
-            raise UsageError(f"Unknown key '{name}' {where}.{hint} Known: {', '.join(sorted(known))}.")
-        checked[name] = _checked(name, value, type(known[name]), where)
+    recipes.refuse_unknown(values, known, where)
+    checked = {name: _checked(name, value, type(known[name]), where) for name, value in values.items()}
     recipe = Recipe(**checked)
     _fits(recipe, where)
     return recipe

@@ -76,6 +76,9 @@ def load(folder: Path | str) -> Corpus:
             raise ValueError(f"it holds '{index['kind']}'")
         arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in ARRAYS}
         clips = tuple(Clip(**clip) for clip in index["clips"])
+    except FileNotFoundError as error:
+        raise InputError(f"Expected a corpus at {folder}, but there is no {error.filename}. "
+                         "Type: mrs data bvh FOLDER -o CORPUS") from None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"Expected a corpus at {folder}, but it can't be read: {error}. "
                          "Type: mrs data bvh FOLDER -o CORPUS") from None

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 from dataclasses import dataclass
 from pathlib import Path
 
-from mrs.errors import InputError, UsageError
+from mrs import recipes
+from mrs.errors import UsageError
 
 
 @dataclass(frozen=True)
@@ -64,28 +64,17 @@ class Recipe:
 
 def read(path: Path | None, **given) -> Recipe:
     """Read a YAML or JSON file of names and values; `given` (not None) wins. Refuses unknown names and wrong types."""
-    import yaml
-
-    values = {}
-    if path is not None:
-        try:
-            values = yaml.safe_load(Path(path).read_text()) or {}
-        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-            raise InputError(f"Expected a YAML recipe at {path}, but it can't be read: {' '.join(str(error).split())}.") from None
-        if not isinstance(values, dict):
-            raise InputError(f"Expected 'key: value' lines in {path}, but got {type(values).__name__}.")
-    return make({**values, **{k: v for k, v in given.items() if v is not None}}, f"in {path}" if path else "")
+    if path is None:
+        return make(recipes.set_only(given))
+    return make(recipes.read_values(Path(path), given), f"in {path}")
 
 
 def make(values: dict, where: str = "") -> Recipe:
     """Build a recipe from plain values."""
     known = {f.name: f for f in dataclasses.fields(Recipe)}
+    recipes.refuse_unknown(values, known, where)
     checked = {}
     for name, value in values.items():
-        if name not in known:
-            near = difflib.get_close_matches(str(name), known, n=1)
-            hint = f" Did you mean '{near[0]}'?" if near else ""
-            raise UsageError(f"Unknown key '{name}' {where}.{hint} Known: {', '.join(sorted(known))}.")
         kind = type(known[name].default)
         try:
             if isinstance(value, bool) or (kind is int and float(value) != int(float(value))):
