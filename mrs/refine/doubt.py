@@ -4,7 +4,7 @@ Detectors are sure of limbs that are not there when people lie, roll or turn ove
 (`hmr`) is not taken in by a limb that jumps, and knows when it guesses. Two things are read off it:
 
 - where the start, steadied over time, is far from a keypoint, the keypoint weighs less. What is far is told by the start itself:
-  so many times its median distance from all keypoints of the clip, so that a crude start doubts nothing;
+  so many times its median distance from all keypoints of the clip; a crude start doubts nothing;
 - where the lifter is less sure of a joint than the detector is, keypoints weigh less and accelerations that the start shows are not believed.
 """
 
@@ -21,24 +21,32 @@ SURE = 0.68
 """Confidence from which a lifter is taken at its word: `hmr` has it where it errs by less than 8 cm."""
 AROUND_S = 0.1
 FAR = 5.0
-MP=0.0
-LEAST_HEIGHTS = 0.02
+LEAST_HEIGHTS, GOOD_HEIGHTS, CRUDE_HEIGHTS = 0.02, 0.025, 0.035
 LIVELY_POWER = 4
 
 
 def agreement(projected_px: np.ndarray, keypoints_px: np.ndarray, weights: np.ndarray, heights_px: np.ndarray) -> np.ndarray:
-    """Share (T, K) of each keypoint's weight that is left, 1 / (1 + (r / (FAR m))^2): r its distance from the start in heights, m the median r.
+    """Share (T, K) of each keypoint's weight that is left, (1 + (r / (FAR m))^2)^-g: r its distance from the start in heights, m the median r.
 
-    projected_px (T, K, 2) is where the start has them, keypoints_px (T, K, 3) where they were seen; weights (T, K), zero for those unseen.
+    g falls from 1 to 0 as m grows to CRUDE_HEIGHTS: a start that is crude tells nothing of the picture. projected_px (T, K, 2) is where
+    the start has them, keypoints_px (T, K, 3) where they were seen; weights (T, K), zero for those unseen.
     """
-    away = np.nan_to_num(np.linalg.norm(projected_px - keypoints_px[..., :2], axis=-1), nan=1e6) / heights_px[:, None]
+    away = _distances(projected_px, keypoints_px, heights_px)
+    usual = max(usual_distance(projected_px, keypoints_px, weights, heights_px), LEAST_HEIGHTS)
+    good = np.clip((CRUDE_HEIGHTS - usual) / (CRUDE_HEIGHTS - GOOD_HEIGHTS), 0, 1)
+    return (1 + (away / (FAR * usual)) ** 2) ** -good
+
+
+def usual_distance(projected_px: np.ndarray, keypoints_px: np.ndarray, weights: np.ndarray, heights_px: np.ndarray) -> float:
+    """Median distance of keypoints from the start, in heights; infinite where nothing was seen."""
     counted = weights > 0
     if not counted.any():
-        return np.ones(away.shape)
-    usual = max(_weighted_median(away[counted], weights[counted]), LEAST_HEIGHTS)
-    import os
-    if os.environ.get("DBG"): print("M", round(usual,4), file=open("/work/tmp/lift4/m.txt","a"))
-    return 1 / (1 + (away / (FAR * usual * (usual/LEAST_HEIGHTS)**MP)) ** 2)
+        return float("inf")
+    return _weighted_median(_distances(projected_px, keypoints_px, heights_px)[counted], weights[counted])
+
+
+def _distances(projected_px: np.ndarray, keypoints_px: np.ndarray, heights_px: np.ndarray) -> np.ndarray:
+    return np.nan_to_num(np.linalg.norm(projected_px - keypoints_px[..., :2], axis=-1), nan=1e6) / heights_px[:, None]
 
 
 def sureness(motion: Motion, track: Track) -> np.ndarray:

@@ -164,11 +164,15 @@ class _Refiner:
         if not self.clip.all.has_camera or not self.plan.doubt:
             return
         start = self.clip.motion(self.motion)
-        projected = self._unswap(start)
-        w, track, like = self.clip.all, self.track, self.clip.all.root
+        track, like = self.track, self.clip.all.root
+        height = self.clip.all.height.cpu().double().numpy()
+        projected = start.camera.project(self.clip.numpy_body.keypoints(start, track.keypoints))
+        if doubt.usual_distance(projected, track.keypoints_px, keypoint_weights(track), height) < doubt.CRUDE_HEIGHTS:
+            self._unswap(start)
+        w = self.clip.all
         sure = doubt.sureness(self.motion, track)
         observed, weights = w.observed.cpu().double().numpy(), w.weights.cpu().double().numpy()
-        agreed = doubt.agreement(projected, observed, weights, w.height.cpu().double().numpy())
+        agreed = doubt.agreement(projected, observed, weights, height)
         kept = doubt.keypoint_sureness(self.clip.numpy_body, track, self.motion.betas, sure) * agreed
         self.followed = torch.as_tensor(kept).to(like)
         self.clip = self.clip.changed(weights=w.weights * self.followed, seen_acceleration=w.seen_acceleration * torch.as_tensor(
@@ -232,17 +236,19 @@ class _Refiner:
         seen = np.ones(len(smooth)) if self.track is None else self.track.seen
         return flight.falls(smooth.joints_m, contacts, lowest, smooth.times_s, seen)
 
-    def _unswap(self, smooth: Motion) -> np.ndarray | None:
-        """Put exchanged limbs of the evidence back where a smooth body says they are; return where it has the keypoints (T, K, 2)."""
+    def _unswap(self, smooth: Motion) -> None:
+        """Put exchanged limbs of the evidence back where a smooth body says they are."""
         if not self.clip.all.has_camera:
-            return None
-        track, like = self.track, self.clip.all.root
+            return
+        track = self.track
         projected = smooth.camera.project(self.clip.numpy_body.keypoints(smooth, track.keypoints))
         points, count = starts.unswapped(projected, track.keypoints_px, track.keypoints, self.clip.all.height.cpu().double().numpy())
+        again = bool(self.report.get("limbs_unswapped"))
         self.report["limbs_unswapped"] = count
-        weights = torch.as_tensor(keypoint_weights(replace(track, keypoints_px=points))).to(like) * self.followed
-        self.clip = self.clip.changed(observed=torch.as_tensor(points[..., :2]).to(like), weights=weights)
-        return projected
+        if count or again:
+            like = self.clip.all.root
+            weights = torch.as_tensor(keypoint_weights(replace(track, keypoints_px=points))).to(like) * self.followed
+            self.clip = self.clip.changed(observed=torch.as_tensor(points[..., :2]).to(like), weights=weights)
 
     def _sweep(self, name: str, scales: Scales, iterations: int, before: int, free: Plan | None = None) -> together.Solving:
         """Solve window after window of every segment; `before` frames were done in earlier sweeps.
