@@ -22,7 +22,7 @@ SURE = 0.68
 AROUND_S = 0.1
 FAR = 5.0
 LEAST_HEIGHTS, GOOD_HEIGHTS, CRUDE_HEIGHTS = 0.02, 0.025, 0.035
-LIVELY_POWER = 4
+WEIGHT_POWER, LIVELY_POWER = 2, 4
 
 
 def agreement(projected_px: np.ndarray, keypoints_px: np.ndarray, weights: np.ndarray, heights_px: np.ndarray) -> np.ndarray:

@@ -173,7 +173,7 @@ class _Refiner:
         sure = doubt.sureness(self.motion, track)
         observed, weights = w.observed.cpu().double().numpy(), w.weights.cpu().double().numpy()
         agreed = doubt.agreement(projected, observed, weights, height)
-        kept = doubt.keypoint_sureness(self.clip.numpy_body, track, self.motion.betas, sure) * agreed
+        kept = doubt.keypoint_sureness(self.clip.numpy_body, track, self.motion.betas, sure) ** doubt.WEIGHT_POWER * agreed
         self.followed = torch.as_tensor(kept).to(like)
         self.clip = self.clip.changed(weights=w.weights * self.followed, seen_acceleration=w.seen_acceleration * torch.as_tensor(
             sure**doubt.LIVELY_POWER).to(like))
