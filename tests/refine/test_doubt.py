@@ -7,13 +7,16 @@ import pytest
 
 from mrs.refine import doubt
 from mrs.skeletons import BLAZEPOSE_33
+from mrs.tracks import Track
 
 
 def _sides(confidence: np.ndarray, seen: float, fps: float = 30.0):
+    """A motion's times and confidence, and a track seen everywhere with one confidence."""
     frames = len(confidence)
-    points = np.full((frames, 33, 3), seen)
-    track = SimpleNamespace(keypoints=BLAZEPOSE_33, keypoints_px=points, seen=np.ones(frames, bool))
-    return SimpleNamespace(times_s=np.arange(frames) / fps, confidence=confidence), track
+    times = np.arange(frames) / fps
+    track = Track(person=1, keypoints=BLAZEPOSE_33, frame_ids=np.arange(frames), times_s=times,
+                  keypoints_px=np.full((frames, 33, 3), seen), boxes_px=np.tile([0.0, 0, 9, 9], (frames, 1)))
+    return SimpleNamespace(times_s=times, confidence=confidence), track
 
 
 def _away(distance: float, everywhere: float):
