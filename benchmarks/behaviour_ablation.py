@@ -67,7 +67,7 @@ def measured(data, check, changes: dict, iterations: int) -> tuple[float, ...]:
     while trainer.iteration < iterations:
         trainer.step()
     spent, found, p = time.process_time() - start, check(trainer), check.pairs
-    out = pairs.transferred(trainer.model.eval(), p.source, *p.starts)
+    out = pairs.transferred(trainer.model.eval(), p.source, *p.starts, fitting=False)
     moved, target = played.Played.of(out), played.Played.of(p.target)
     step = np.median(played.step_sizes(played.Played.of(p.source[:, 1:])))
     jump = np.percentile(played.continuity(moved, target)["jump"] / step, 90)

@@ -4,11 +4,13 @@
 
 Needs mmpose (docs/mmpose.md). The weights are random, saved as a checkpoint and converted by `mrs convert mmpose-onnx`:
 speed does not depend on them. All get the same frame and the same boxes, cut their crops and return keypoints in pixels, in
-turn, on the same cores. "mmpose" is mmpose.apis.inference_topdown without the mirrored second look, "mmpose, mirrored too"
-what it does as its config asks, "mmpose detector" what `--detector mmpose` does (the pipeline made once).
+turn, on the same cores. "mmpose as shipped" is mmpose.apis.inference_topdown with the config as mmpose ships it, which looks at
+each crop twice, mirrored the second time: mmpose's own speed, what its users get. "mmpose, one look" is the same with
+flip_test=False: as much work as `rtmpose` does. "mmpose detector, one look" is what `--detector mmpose` does (the pipeline made once).
 
 Counted is the median over the rounds of the ratio within a round, so that a busy machine slows both; on one core (--cores 1)
-of the process's own CPU time, else of the wall's. The bound is on one crop, and on several at once. "Matrix product" is the
+of the process's own CPU time, else of the wall's. The bound of twice as fast is held against either, on one crop and on several
+at once; against one look it is missed where the arithmetic alone takes more than half of mmpose's time. "Matrix product" is the
 time for as many multiplications as the network's in a large matrix product of NumPy, in the same rounds: what a runtime that
 multiplies in single precision can hardly be better than.
 """
@@ -28,6 +30,7 @@ from benchmarks import _common
 
 BOUND = 2.0
 AGREE_PX = 0.1
+SHIPPED, ONE_LOOK = "mmpose as shipped", "mmpose, one look"
 CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
 PRODUCT_SIDE = 1024
 PRODUCT_GFLOP = 2 * PRODUCT_SIDE**3 / 1e9
@@ -49,13 +52,14 @@ def main() -> None:
         for count in (1, args.people):
             times, apart = _measure(ways, rgb, _boxes(count, rgb), args.rounds)
             scale = {name: 1 / count for name in times} | {"matrix product": gflop / PRODUCT_GFLOP}
-            gain = {name: {c: float(np.median(times["mmpose"][c] * scale["mmpose"] / (t[c] * scale[name]))) for c in t}
-                    for name, t in times.items()}
+            gain = {peer: {name: float(np.median(times[peer][clock] * scale[peer] / (t[clock] * scale[name]))) for name, t in times.items()}
+                    for peer in (SHIPPED, ONE_LOOK)}
             rows += [(f"{name}, {count} crop{'s' * (count > 1)}", *(1e3 * float(np.median(t[c])) * scale[name] for c in CLOCKS),
-                      *(gain[name][c] for c in CLOCKS)) for name, t in times.items()]
-            report.at_least(f"ONNX Runtime against mmpose, {count} at once, by {clock}", gain["rtmpose"][clock], BOUND, "times")
-            report.at_most(f"largest difference of keypoints, {count} at once", apart, AGREE_PX, "px")
-    report.table(("way", "ms a crop", "CPU ms a crop", "times mmpose", "by CPU time"), rows)
+                      gain[SHIPPED][name], gain[ONE_LOOK][name]) for name, t in times.items()]
+            for peer, told in ((SHIPPED, "its config's two looks"), (ONE_LOOK, "flip_test=False")):
+                report.at_least(f"rtmpose against {peer} ({told}), {count} at once, by {clock}", gain[peer]["rtmpose"], BOUND, "times")
+            report.at_most(f"largest difference of keypoints from {ONE_LOOK}, {count} at once", apart, AGREE_PX, "px")
+    report.table(("way", "ms a crop", "CPU ms a crop", f"times {SHIPPED}", f"times {ONE_LOOK}"), rows)
     report.notes.append(f"The network multiplies and adds {gflop / 2:.2f}e9 times a crop.")
     report.finish(args)
 
@@ -88,13 +92,13 @@ def _ways(args: argparse.Namespace, folder: Path):
     converter.convert((args.config, folder / "random.pth"), folder / "random.onnx")
     settings = options.build(RTMPose, {"model": str(folder / "random.onnx")}, "detector")
     onnx = OnnxPose(folder / "random.onnx", settings, threads=args.cores)
-    mirrored = MMPoseModel(choose(args.config), folder / "random.pth", flip_test=True)
+    shipped = MMPoseModel(choose(args.config), folder / "random.pth")
     with FlopCounterMode(display=False) as counted, torch.no_grad():
         made.model(torch.zeros(1, 3, *onnx.spec.size[::-1]), None, mode="tensor")
     rgb = next(iter(Video.open(_common.SAMPLE).frames())).rgb
     square = np.random.default_rng(0).standard_normal((PRODUCT_SIDE, PRODUCT_SIDE), np.float32)
-    ways = {"mmpose": _mmpose_itself(made.model), "mmpose, mirrored too": _mmpose_itself(mirrored.model),
-            "mmpose detector": made.see, "rtmpose": onnx.see, "matrix product": lambda rgb, boxes_px: square @ square}
+    ways = {SHIPPED: _mmpose_itself(shipped.model), ONE_LOOK: _mmpose_itself(made.model),
+            "mmpose detector, one look": made.see, "rtmpose": onnx.see, "matrix product": lambda rgb, boxes_px: square @ square}
     return ways, rgb, counted.get_total_flops() / 1e9
 
 
@@ -138,7 +142,7 @@ def _measure(ways: dict, rgb: np.ndarray, boxes_px: np.ndarray, rounds: int) -> 
             see(rgb, boxes_px)
             for clock, tell in CLOCKS.items():
                 times[name][clock][number] = tell() - start[clock]
-    return times, float(np.abs(seen["rtmpose"] - seen["mmpose"]).max())
+    return times, float(np.abs(seen["rtmpose"] - seen[ONE_LOOK]).max())
 
 
 if __name__ == "__main__":

@@ -2,8 +2,9 @@
 
     python -m benchmarks.pages [--seconds S] [--json] [--check]
 
-The film is the sample clip to and fro at 720p. Needs chromium and chromium-driver, selenium, and viser. Without a GPU the browser draws by
-SwiftShader on the same cores; what is told of the viewer is how many frames it was sent and how many the browser drew.
+The film is the sample clip to and fro at 720p. Needs chromium and chromium-driver, selenium, and viser. No GPU is used: the browser draws
+on the same cores, by Mesa's llvmpipe (OpenGL) and by its own SwiftShader, in windows of two sizes. A frame counts as drawn when the page has
+drawn its scene, as moved when the body stood otherwise than in the frame before.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import numpy as np
 from benchmarks import _common
 
 PAGE_MB, OPEN_S, FRAMES_S = 15.0, 2.0, 30.0
-RATE_HZ = 30
+RATE_HZ, SIZES = 30, ((1280, 800), (800, 600))
 
 
 def main() -> None:
@@ -32,15 +33,17 @@ def main() -> None:
         page, spent_s = written(Path(folder) / "run", args.seconds)
         megabytes = page.stat().st_size / 1e6
         opened = [opening(page, Path(folder) / f"profile{n}") for n in range(args.repeat)]
-        sent, drawn = playing(Path(folder) / "run", Path(folder) / "viewer")
+        seen = {(gl, size): playing(Path(folder) / "run", Path(folder) / f"{gl}{size[0]}", gl, size) for gl in ("llvmpipe", "swiftshader") for size in SIZES}
     loads, spaces = zip(*opened, strict=True)
     report.table(("what", "value"), [
         (f"page of {args.seconds:g} s, two people, MB", megabytes), ("written in, s", spent_s),
-        ("loaded, median s", statistics.median(loads)), ("view in space there, median s", statistics.median(spaces)),
-        ("viewer: frames sent a second", sent), ("viewer: frames drawn a second", drawn)])
+        ("loaded, median s", statistics.median(loads)), ("view in space there, median s", statistics.median(spaces))])
+    report.table(("viewer", "window, px", "sent a second", "drawn a second", "moved a second", "processor ms a frame"), [
+        (gl, f"{size[0]} x {size[1]}", told["sent_hz"], told["drawn_hz"], told["moved_hz"], told["cpu_ms"]) for (gl, size), told in seen.items()])
     report.at_most("size of the page", megabytes, PAGE_MB, "MB")
     report.at_most("opening the page, median", statistics.median(loads), OPEN_S, "s")
-    report.at_least("frames a second of one body", sent, FRAMES_S)
+    for (gl, size), told in seen.items():
+        report.at_least(f"frames of one body drawn a second, {gl}, {size[0]} x {size[1]}", told["moved_hz"], FRAMES_S)
     report.finish(args)
 
 
@@ -71,28 +74,25 @@ def opening(page: Path, profile: Path) -> tuple[float, float]:
         return driver.execute_script("return performance.getEntriesByType('navigation')[0].loadEventEnd") / 1e3, space / 1e3
 
 
-def playing(run: Path, profile: Path, seconds: float = 5.0) -> tuple[float, float]:
-    """Frames a second of one body that the viewer sends, and that the browser draws, while it plays at double speed."""
+def playing(run: Path, profile: Path, gl: str, size_px: tuple[int, int], seconds: float = 5.0) -> dict[str, float]:
+    """Play one body at double speed (its frames come 60 a second); count the frames that are sent and drawn."""
     from mrs import plugins
     from mrs.view import items
     from mrs.view.app import App
-    from tests.web.browser import browser, until
+    from tests.web.browser import browser, count_frames, frames_drawn, until
 
     registry = plugins.load()
     app = App(items.gather([run / "persons/01/motion.npz"], registry), registry, port=8600)
     try:
-        with browser(profile) as driver:
+        with browser(profile, size_px, gl=gl) as driver:
+            count_frames(driver)
             driver.get(app.address)
             until(lambda: "Play" in driver.find_element("tag name", "body").text)
-            time.sleep(2)
+            until(lambda: driver.execute_script("return frames_drawn.drawn") > 5)
             app.speed.value = "2"
             app._toggle()
-            time.sleep(1)
-            drawn = driver.execute_async_script(
-                "const done = arguments[0], begin = performance.now(); let n = 0;"
-                f"(function next() {{ n++; if (performance.now() - begin < {seconds * 1000}) requestAnimationFrame(next);"
-                " else done(n / (performance.now() - begin) * 1000); })();")
-            return app.rate_hz, drawn
+            time.sleep(3)
+            return frames_drawn(driver, seconds) | {"sent_hz": app.rate_hz}
     finally:
         app.close()
 

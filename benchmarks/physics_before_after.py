@@ -115,8 +115,13 @@ def _trained(report, name: str, args) -> None:
                 found = training.evaluate(motion, out)
             returns.append(found["reward"])
             lengths.append(found["seconds"] / found["longest_s"])
-        table.append((row, f"{np.mean(returns):.3f}", f"{np.mean(lengths):.3f}"))
+        table.append((row, _spread(returns), _spread(lengths)))
     report.table((f"{name}, {args.steps} steps, {args.train_seeds} seeds", "return", "share of the length"), table)
+
+
+def _spread(values: list[float]) -> str:
+    """The mean over the seeds, and the least and the most of several."""
+    return f"{np.mean(values):.3f}" + (f" ({min(values):.3f} to {max(values):.3f})" if len(values) > 1 else "")
 
 
 if __name__ == "__main__":

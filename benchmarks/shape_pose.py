@@ -64,14 +64,17 @@ def measured(run: Path, args) -> dict:
 
 def rate(weights_path: str | None, seconds: float) -> tuple[float, float]:
     """Squares a second, by the clock and of CPU time, that are drawn of a motion of `seconds` at 30 Hz."""
-    from mrs.appearance import personalise, weights
+    import torch
+
+    from mrs.appearance import personalise, tone, weights
     from mrs.appearance.draw import AT_ONCE, Drawer
     from mrs.appearance.people import People
 
     stored = weights.load(weights_path)
     size = personalise.recipe_of(stored).size_px
     joints = People(None, size, points=1000).batch(2).joints.numpy()[:1]
-    looks = personalise.Bank([_zeros(stored, scale) for scale in (1, 0)], np.array([[0.0, 1.0]]))
+    nothing = tone.Lacks(torch.zeros(1, len(tone.PIECES), 3), torch.zeros(1, len(tone.PIECES)))
+    looks = personalise.Bank([_zeros(stored, scale) for scale in (1, 0)], np.array([[0.0, 1.0]]), nothing)
     drawer, frames = Drawer(stored, looks), max(round(seconds * RATE_HZ), AT_ONCE)
     block = np.repeat(joints, AT_ONCE, 0)
     drawer.squares(block, np.tile([0.0, 1.0], (AT_ONCE, 1)))

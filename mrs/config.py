@@ -40,7 +40,7 @@ class Run:
         synth: str | None = options.option(None, "Synthesizer plugin: re-enact the behaviour with another body.")
         target: str | None = options.option(None, "Who re-enacts with --synth: standing, frame:SECONDS (of the person, from the "
                                             "video's start), or a file with a motion; without it, standing.")
-        renderer: str = options.option("mesh", "Renderer plugin of the person in synth.mp4, with --synth: mesh, pyrender, stick, shape-pose.")
+        renderer: str = options.option("mesh", "Renderer plugin of the people in synth.mp4, with --synth: mesh, pyrender, stick, shape-pose.")
         export: str = options.option("bvh", "Exporter plugins, with commas between; bvh is always written.")
         person: str = options.option("all", "Whom to follow: largest, longest, center, all, or ids such as 1,3.")
         start: float | None = options.option(None, "Begin at this second of the video.")

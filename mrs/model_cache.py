@@ -1,6 +1,6 @@
 """Fetch networks into the user's cache: resumed where a download stopped, checked, and never half a file.
 
-A model lies in CACHE/models/NAME/ as NAME.onnx beside model.json, which holds its address and checksums.
+A model lies in CACHE/models/NAME/ as NAME.onnx (or what its makers' ending is) beside model.json, which holds its address and checksums.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def held(name: str) -> Held | None:
 
 def place(name: str) -> Path:
     """Return where a model of the catalogue lies, or would lie."""
-    return cache_dir() / "models" / name / f"{name}.onnx"
+    return cache_dir() / "models" / name / f"{name}{CATALOGUE[name].suffix if name in CATALOGUE else '.onnx'}"
 
 
 def resolve(name_or_path: str, instead: str) -> Path:
@@ -109,11 +109,17 @@ def get(model: Model, source: str | None = None, *, again: bool = False, new_dig
         if pinned and digest != pinned:
             archive.unlink()
             raise InputError(_other_digest(model, digest, pinned))
-        path = folder / f"{model.name}.onnx"
-        _unpack(archive, path, source or model.url)
+        if not digest.startswith(model.sha256_begins):
+            archive.unlink()
+            raise InputError(_other_digest(model, digest, f"{model.sha256_begins}..."))
+        path = folder / f"{model.name}{model.suffix}"
+        if model.suffix == ".onnx":
+            _unpack(archive, path, source or model.url)
+        else:
+            _keep(archive, path, source or model.url)
         facts = {"schema_version": 1, "name": model.name, "url": model.url, "source": source or model.url,
                  "source_sha256": digest, "sha256": sha256_of(path), "bytes": path.stat().st_size,
-                 "checked_against": "catalogue" if model.sha256 else "first download", "licence": model.licence}
+                 "checked_against": "catalogue" if model.sha256 or model.sha256_begins else "first download", "licence": model.licence}
         _write_json(folder / "model.json", facts)
         archive.unlink(missing_ok=True)
     return Held(path, facts)
@@ -146,7 +152,7 @@ def _digest(stream) -> str:
 
 
 def _other_digest(model: Model, digest: str, pinned: str) -> str:
-    if model.sha256:
+    if model.sha256 or model.sha256_begins:
         return (f"Expected {model.url} to have sha256 {pinned}, but got {digest}; it was thrown away. Try again, or from "
                 f"elsewhere: mrs models get {model.name} --from FILE_OR_URL")
     return (f"Expected {model.name} to have sha256 {pinned} as at its first download, but got {digest}; the old file stays. "
@@ -246,6 +252,16 @@ def _unreachable(url: str, reason: str, part: Path, instead: str) -> MissingErro
     kept = f" {part.stat().st_size} bytes are kept, and the same command goes on from there." if part.exists() else ""
     elsewhere = f" Or fetch it on another machine and type: {instead}" if instead else ""
     return MissingError(f"Expected to fetch {url}, but got: {' '.join(reason.split())}.{kept}{elsewhere}")
+
+
+def _keep(archive: Path, target: Path, source: str) -> None:
+    """Move a file that is no archive to its place; a page of text is not one."""
+    with open(archive, "rb") as stream:
+        head = stream.read(64).lstrip().lower()
+    if not head or head.startswith((b"<!doctype", b"<html")):
+        archive.unlink()
+        raise InputError(f"Expected a file of weights at {source}, but got {'a page of text' if head else 'nothing'}; it was thrown away.")
+    os.replace(archive, target)
 
 
 def _unpack(archive: Path, target: Path, source: str) -> None:

@@ -1,7 +1,8 @@
 """Networks that are not shipped with mrs but fetched by `mrs models get`: where from, under which terms.
 
-OpenMMLab publishes no checksum of these archives, and none could be had from where this list was written, so `sha256` is
-None: the digest of the first download is printed and kept, and every later one has to equal it.
+OpenMMLab publishes no checksum of its archives, and none could be had from where this list was written, so `sha256` is
+None: the digest of the first download is printed and kept, and every later one has to equal it. torchvision's names hold how a
+file's sha256 begins.
 """
 
 from __future__ import annotations
@@ -11,18 +12,27 @@ from dataclasses import dataclass
 _BODY = "https://download.openmmlab.com/mmpose/v1/projects/rtmposev1/onnx_sdk/"
 _RTMO = "https://download.openmmlab.com/mmpose/v1/projects/rtmo/onnx_sdk/"
 _RTMW = "https://download.openmmlab.com/mmpose/v1/projects/rtmw/onnx_sdk/"
+_TORCH = "https://download.pytorch.org/models/"
+_TORCH_LICENCE = "BSD-3-Clause (torchvision); trained on ImageNet, which keeps its own terms"
 _LICENCE = "Apache-2.0 (OpenMMLab mmpose); the training sets keep their own terms"
 
 
 @dataclass(frozen=True)
 class Model:
-    """One network: an archive at `url` with one .onnx file in it, or that file itself."""
+    """One network: an archive at `url` with one .onnx file in it, or the file itself.
+
+    A file of another `suffix` is kept as it comes; `sha256_begins` is what its makers tell of its checksum; `setting` where its name is
+    said.
+    """
 
     name: str
     url: str
     about: str
     licence: str = _LICENCE
     sha256: str | None = None
+    suffix: str = ".onnx"
+    sha256_begins: str = ""
+    setting: str = "--detector rtmpose --set detector.model={name}"
 
 
 @dataclass(frozen=True)
@@ -60,4 +70,14 @@ CATALOGUE = {model.name: model for model in (
           "RTMW-m, COCO-WholeBody-133 (with face and hands), 192x256"),
     Model("rtmo-s", _RTMO + "rtmo-s_8xb32-600e_body7-640x640-dac2bf74_20231211.zip", "RTMO-s, COCO-17, one stage, 640x640"),
     Model("rtmo-m", _RTMO + "rtmo-m_16xb16-600e_body7-640x640-39e78cc4_20231211.zip", "RTMO-m, COCO-17, one stage, 640x640"),
+    Model("vgg19", _TORCH + "vgg19-dcbb9e9d.pth", "VGG19 for the published perceptual loss, 548 MB", _TORCH_LICENCE, suffix=".pth",
+          sha256_begins="dcbb9e9d", setting="mrs train shape-pose --vgg {name}"),
+    Model("alexnet", _TORCH + "alexnet-owt-7be5be79.pth", "AlexNet for LPIPS, 233 MB", _TORCH_LICENCE, suffix=".pth", sha256_begins="7be5be79",
+          setting="mrs eval shape-pose --lpips-alexnet {name} --lpips-linear lpips-alex"),
+    Model("lpips-alex", "https://raw.githubusercontent.com/richzhang/PerceptualSimilarity/master/lpips/weights/v0.1/alex.pth",
+          "linear layers of LPIPS 0.1 on AlexNet, 6 kB", "BSD-2-Clause (package lpips)", suffix=".pth",
+          setting="mrs eval shape-pose --lpips-alexnet alexnet --lpips-linear {name}"),
+    Model("inception-fid", "https://nvlabs-fi-cdn.nvidia.com/stylegan2-ada-pytorch/pretrained/metrics/inception-2015-12-05.pt",
+          "Inception-v3 for FID by clean-fid's convention, TorchScript, 95 MB", "Apache-2.0 (TensorFlow's weights, packed by NVIDIA)", suffix=".pt",
+          setting="mrs eval shape-pose --inception {name}"),
 )}

@@ -28,7 +28,7 @@ def read_motion(path: Path | str, registry: plugins.Registry) -> Motion:
     if suffix in DEEPMIMIC:
         from mrs.formats import deepmimic
 
-        return deepmimic.read(path)
+        return deepmimic.read(path, limbs="directions")
     raise InputError(f"Expected a motion ({', '.join(sorted(suffixes(registry)))}), but got {path}.")
 
 

@@ -12,12 +12,25 @@ import numpy as np
 def normalise(vectors: np.ndarray, fallback=None) -> np.ndarray:
     """Scale vectors (..., n) to length 1; those shorter than 1e-9 become `fallback` (zeros without one)."""
     vectors = np.asarray(vectors, float)
-    length = np.sqrt((vectors * vectors).sum(-1, keepdims=True))
+    length = np.sqrt(_dot(vectors, vectors))[..., None]
     if (length > 1e-9).all():
         return vectors / length
     unit = vectors / np.maximum(length, 1e-12)
     other = np.zeros(vectors.shape[-1]) if fallback is None else np.asarray(fallback, float)
     return np.where(length > 1e-9, unit, other)
+
+
+def _dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Dot products over the last axis; summing so short an axis is slow."""
+    return np.einsum("...i,...i->...", a, b)
+
+
+def _cross(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Cross products of vectors (..., 3) of one shape."""
+    out = np.empty(a.shape)
+    for i, j, k in ((0, 1, 2), (1, 2, 0), (2, 0, 1)):
+        out[..., i] = a[..., j] * b[..., k] - a[..., k] * b[..., j]
+    return out
 
 
 def quat_multiply(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -42,24 +55,32 @@ def quat_rotate(quat: np.ndarray, vectors: np.ndarray) -> np.ndarray:
 def quat_to_matrix(quat: np.ndarray) -> np.ndarray:
     """Quaternions (..., 4) to matrices (..., 3, 3)."""
     w, x, y, z = np.moveaxis(normalise(quat, [1, 0, 0, 0]), -1, 0)
-    rows = [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y),
-            2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x),
-            2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)]
-    return np.stack(rows, -1).reshape(*w.shape, 3, 3)
+    out = np.empty((*w.shape, 3, 3))
+    x2, y2, z2 = 2 * x, 2 * y, 2 * z
+    xx, yy, zz = x * x2, y * y2, z * z2
+    for row, column, a, b in ((0, 1, x * y2, w * z2), (1, 2, y * z2, w * x2), (2, 0, x * z2, w * y2)):
+        out[..., row, column], out[..., column, row] = a - b, a + b
+    out[..., 0, 0], out[..., 1, 1], out[..., 2, 2] = 1 - (yy + zz), 1 - (xx + zz), 1 - (xx + yy)
+    return out
 
 
 def matrix_to_quat(matrix: np.ndarray) -> np.ndarray:
     """Matrices (..., 3, 3) to quaternions with w >= 0, accurate at every angle (Shepperd 1978)."""
     m = np.asarray(matrix, float)
     m00, m11, m22 = m[..., 0, 0], m[..., 1, 1], m[..., 2, 2]
-    four = np.stack([1 + m00 + m11 + m22, 1 + m00 - m11 - m22, 1 - m00 + m11 - m22, 1 - m00 - m11 + m22], -1)
-    a, b, c = m[..., 2, 1] - m[..., 1, 2], m[..., 0, 2] - m[..., 2, 0], m[..., 1, 0] - m[..., 0, 1]
-    d, e, f = m[..., 1, 0] + m[..., 0, 1], m[..., 0, 2] + m[..., 2, 0], m[..., 2, 1] + m[..., 1, 2]
-    candidates = np.stack([
-        np.stack([four[..., 0], a, b, c], -1), np.stack([a, four[..., 1], d, e], -1),
-        np.stack([b, d, four[..., 2], f], -1), np.stack([c, e, f, four[..., 3]], -1)], -2)
-    best = np.argmax(four, -1)
-    quat = normalise(np.take_along_axis(candidates, best[..., None, None], -2)[..., 0, :], [1, 0, 0, 0])
+    four = (1 + m00 + m11 + m22, 1 + m00 - m11 - m22, 1 - m00 + m11 - m22, 1 - m00 - m11 + m22)
+    minus = m[..., 2, 1] - m[..., 1, 2], m[..., 0, 2] - m[..., 2, 0], m[..., 1, 0] - m[..., 0, 1]
+    plus = m[..., 1, 0] + m[..., 0, 1], m[..., 0, 2] + m[..., 2, 0], m[..., 2, 1] + m[..., 1, 2]
+    candidates = ((four[0], *minus), (minus[0], four[1], plus[0], plus[1]), (minus[1], plus[0], four[2], plus[2]),
+                  (minus[2], plus[1], plus[2], four[3]))
+    quat = np.stack(candidates[0], -1)
+    most = four[0].copy()
+    for size, columns in zip(four[1:], candidates[1:], strict=True):
+        larger = size > most
+        if larger.any():
+            quat[larger] = np.stack([column[larger] for column in columns], -1)
+            most = np.maximum(most, size)
+    quat = normalise(quat, [1, 0, 0, 0])
     return np.where(quat[..., :1] < 0, -quat, quat)
 
 
@@ -96,9 +117,10 @@ def matrix_to_sixd(matrix: np.ndarray) -> np.ndarray:
 def sixd_to_matrix(sixd: np.ndarray) -> np.ndarray:
     """6D (..., 6) to matrices by Gram-Schmidt; parallel or zero columns give some rotation that keeps the first."""
     x = normalise(sixd[..., :3], [1, 0, 0])
-    y = normalise(sixd[..., 3:] - (sixd[..., 3:] * x).sum(-1, keepdims=True) * x)
-    y = np.where((y == 0).all(-1, keepdims=True), _across(x), y)
-    return np.stack([x, y, np.cross(x, y)], -1)
+    y = normalise(sixd[..., 3:] - _dot(sixd[..., 3:], x)[..., None] * x)
+    lost = (y[..., 0] == 0) & (y[..., 1] == 0) & (y[..., 2] == 0)
+    y = np.where(lost[..., None], _across(x), y) if lost.any() else y
+    return np.stack([x, y, _cross(x, y)], -1)
 
 
 def _across(unit: np.ndarray) -> np.ndarray:
@@ -115,7 +137,7 @@ def geodesic_angle(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 def align_hemispheres(quat: np.ndarray) -> np.ndarray:
     """Flip signs along the first axis (time) so that neighbours lie in one hemisphere."""
-    dots = (quat[1:] * quat[:-1]).sum(-1)
+    dots = _dot(quat[1:], quat[:-1])
     signs = np.concatenate([np.ones((1, *dots.shape[1:])), np.where(dots < 0, -1.0, 1.0)])
     return quat * np.cumprod(signs, 0)[..., None]
 
@@ -138,8 +160,8 @@ def resample(quat: np.ndarray, times_s: np.ndarray, at_s: np.ndarray) -> np.ndar
 def between(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Smallest rotation (quaternion) that turns the directions a (..., 3) into b."""
     a, b = normalise(a), normalise(b)
-    dot = (a * b).sum(-1, keepdims=True)
-    quat = np.concatenate([((a + b) ** 2).sum(-1, keepdims=True) / 2, np.cross(a, b)], -1)
-    opposite = (dot < 0) & (np.linalg.norm(quat, axis=-1, keepdims=True) < 1e-8)
-    half_turn = np.concatenate([np.zeros_like(dot), _across(a)], -1)
-    return np.where(opposite, half_turn, normalise(quat, [1, 0, 0, 0]))
+    dot, both = _dot(a, b)[..., None], a + b
+    quat = np.concatenate([_dot(both, both)[..., None] / 2, np.cross(a, b)], -1)
+    opposite = (dot < 0) & (np.sqrt(_dot(quat, quat))[..., None] < 1e-8)
+    quat = normalise(quat, [1, 0, 0, 0])
+    return np.where(opposite, np.concatenate([np.zeros_like(dot), _across(a)], -1), quat) if opposite.any() else quat

@@ -182,3 +182,18 @@ def test_catalogue_is_whole():
     """Every model has an https address, a licence and what it is."""
     for name, entry in CATALOGUE.items():
         assert entry.name == name and entry.url.startswith("https://") and entry.licence and entry.about
+
+
+def test_a_file_of_another_kind_is_kept_as_it_comes(server, cache):
+    """Weights that are a zip themselves are not unpacked; their makers' half of a checksum is held; a page of text is none."""
+    server.content = zipped("a/data.pkl")
+    digest = hashlib.sha256(server.content).hexdigest()
+    weights = Model("vgg19", server.url, "", suffix=".pth", sha256_begins=digest[:8])
+    found = model_cache.get(weights)
+    assert found.path == cache / "vgg19" / "vgg19.pth" and found.path.read_bytes() == server.content
+    assert found.facts["checked_against"] == "catalogue" and model_cache.resolve("vgg19", "x") == found.path
+    with pytest.raises(InputError, match="thrown away"):
+        model_cache.get(Model("vgg19", server.url, "", suffix=".pth", sha256_begins="0123abcd"), again=True, new_digest=True)
+    server.content = b"<!DOCTYPE html><p>gone"
+    with pytest.raises(InputError, match="page of text"):
+        model_cache.get(Model("lpips-alex", server.url, "", suffix=".pth"))

@@ -1,10 +1,11 @@
-"""Draw a contact sheet of a run: `python tools/appearance_sheet.py RUN PERSON OUT.jpg`.
+"""Draw a contact sheet of a run: `python tools/appearance_sheet.py RUN PERSON OUT.jpg`; of its synth.mp4 with `synth` for PERSON.
 
 Columns are moments in which the person was seen. Rows: what was filmed, the person drawn in the same motion by the clip's camera (both cut
-to the person), the same from the side the camera did not see, and by the camera that follows.
+to the person), the same from the side the camera did not see, and by the camera that follows. synth.mp4 is shown at four moments.
 """
 
 import sys
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -12,8 +13,10 @@ import numpy as np
 from mrs import plugins
 from mrs.render import film as films
 from mrs.render.clip import Clip
+from mrs.video import Video
 
-MOMENTS, CUT_PX, TALL = 6, (260, 340), 1.25
+MOMENTS, CUT_PX, TALL, SHOWN = 6, (260, 340), 1.25, 0.62
+SYNTH_PX, SYNTH_ROWS = (640, 180), (0.1, 0.35, 0.6, 0.85)
 
 
 def cut(rgb, box):
@@ -44,8 +47,24 @@ def main(run, person, out):
             lines.append([cut(frame.rgb, around[row]) for row, frame in clip.frames(rows)])
         lines.append([cut(drawn[row], around[row]) for row in rows])
     sheet = np.concatenate([np.concatenate(line, 1) for line in lines], 0)
-    cv2.imwrite(out, sheet[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 82])
+    write(out, cv2.resize(sheet, None, fx=SHOWN, fy=SHOWN, interpolation=cv2.INTER_AREA))
+
+
+def synth(run, out):
+    """Write four moments of synth.mp4."""
+    video = Video.open(Path(run) / "synth.mp4")
+    rows = {round(share * (len(video) - 1)) for share in SYNTH_ROWS}
+    shots = [cv2.resize(frame.rgb, SYNTH_PX, interpolation=cv2.INTER_AREA) for frame in video.frames() if frame.row in rows]
+    write(out, np.vstack([np.hstack(shots[:2]), np.hstack(shots[2:])]))
+
+
+def write(out, rgb):
+    """Write a JPEG."""
+    cv2.imwrite(out, rgb[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 84])
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:4])
+    if sys.argv[2] == "synth":
+        synth(sys.argv[1], sys.argv[3])
+    else:
+        main(*sys.argv[1:4])

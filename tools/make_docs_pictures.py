@@ -2,7 +2,7 @@
 
     mrs run examples/walk_and_jump.mp4 -o RUN && python tools/make_docs_pictures.py RUN
 
-Writes docs/images/detection.jpg, tracks.png, world.png and transfer.jpg.
+Writes docs/images/detection.jpg, tracks.png, lifted.jpg, world.png and transfer.jpg.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import numpy as np
 
 import mrs
 from mrs.api import Run
+from mrs.body import load_body
 from mrs.report import beside, paint
 from mrs.report.side import side_view
 from mrs.tracks import Tracks
@@ -22,6 +23,7 @@ from mrs.video import Video
 
 IMAGES = Path(__file__).parent.parent / "docs" / "images"
 MOMENT_S = 2.3
+LIFTED_S, LIFTED_PX = (0.7, 3.9, 4.1, 4.4, 4.6, 5.2), 300
 SCALE = 2 / 3
 
 
@@ -31,6 +33,7 @@ def main(folder: str) -> None:
     video = Video.open(run.report["video"]["path"])
     write("detection.jpg", detection(video, run.tracks))
     write("tracks.png", timeline(run.tracks))
+    write("lifted.jpg", lifted(run, video))
     write("world.png", side_view(run.motions, moments=9, size_px=(1100, 760)))
     write("transfer.jpg", transfer(run))
 
@@ -57,6 +60,25 @@ def detection(video: Video, tracks: Tracks) -> np.ndarray:
                 cv2.circle(rgb, (round(float(x)), round(float(y))), round(1 + 3 * float(confidence)), colour, -1, cv2.LINE_AA)
         paint.paint_text(rgb, str(track.person), (x0 + 4, y0 - 8), 26, colour)
     return cv2.resize(rgb, None, fx=SCALE, fy=SCALE, interpolation=cv2.INTER_AREA)
+
+
+def lifted(run: Run, video: Video, person: int = 2) -> np.ndarray:
+    """Moments of a somersault: the picture, what the lifter said, what the refiner made of it."""
+    folder, colour = run.folder / "persons" / f"{person:02d}", paint.person_colour(person)
+    before, after = (mrs.load(folder / name) for name in ("lifted.npz", "motion.npz"))
+    wanted = [int(np.abs(video.times_s - t).argmin()) for t in LIFTED_S]
+    columns = []
+    for frame in (f for f in video.frames() if f.row in wanted):
+        at = int(np.abs(after.times_s - video.times_s[frame.row]).argmin())
+        camera = after.camera.at(at)
+        shots = [frame.rgb.copy() for _ in range(3)]
+        for rgb, motion, to_camera in zip(shots[1:], (before, after), (lambda p: p, camera.to_camera), strict=True):
+            body = load_body(motion.body)
+            paint.paint_mesh(rgb, to_camera(body.vertices(motion, slice(at, at + 1))[0]), body.faces, camera.K, colour, 0.75)
+        x, y = np.round(paint.to_pixels(camera.to_camera(after.joints_m[at].mean(0)[None]), camera.K)[0]).astype(int)
+        low_x, low_y = (int(np.clip(v - LIFTED_PX // 2, 0, size - LIFTED_PX)) for v, size in ((x, video.size_px[0]), (y, video.size_px[1])))
+        columns.append(np.concatenate([rgb[low_y : low_y + LIFTED_PX, low_x : low_x + LIFTED_PX] for rgb in shots], 0))
+    return np.concatenate(columns, 1)
 
 
 def timeline(tracks: Tracks, size_px: tuple[int, int] = (900, 150)) -> np.ndarray:

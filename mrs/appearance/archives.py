@@ -1,7 +1,7 @@
 """The VUNet archives of DeepFashion and Market-1501, and Human3.6M's annotation: pictures with 2D joints, checked and indexed.
 
-An archive is a folder with index.p, a pickled dict: imgs (N) paths relative to it, joints (N, 18, 2) as shares of the picture, negative
-where missing, train (N) whether a picture is for training, and perhaps joint_order (18) names.
+An archive is a folder with index.p, a pickled dict: imgs (N) paths relative to it, joints (N, J, 2) as shares of the picture, negative
+where missing, train (N) whether a picture is for training, and joint_order (J) names. Without names there are 18 joints in the data set's order.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ ORDERS = {"deepfashion": COCO_18.names, "market": tuple(_MARKET.split())}
 # The 17 of Human3.6M's 32 joints that are mrs.skeletons.H36M_17, by their rows.
 H36M_ROWS = (0, 1, 2, 3, 6, 7, 8, 12, 13, 14, 15, 17, 18, 19, 25, 26, 27)
 TEST_SUBJECTS = (9, 11)
+# Joints may lie a little outside of the picture; what is further out is in pixels, as in an early release of the archives.
+OUTSIDE = 2.0
 _SHORT = {"r": "right_", "l": "left_", "c": ""}
 
 
@@ -72,37 +74,43 @@ def _pickled(folder: Path) -> dict:
         imgs = [str(p.decode() if isinstance(p, bytes) else p).replace("\\", "/") for p in found["imgs"]]
         joints = np.asarray(found["joints"], float)
         train = np.array([bool(v) for v in found["train"]])
-        if joints.shape != (len(imgs), 18, 2) or len(train) != len(imgs):
-            raise ValueError(f"joints are {joints.shape} and train {train.shape} for {len(imgs)} pictures")
+        told = found.get("joint_order")
+        count = 18 if told is None else len(told)
+        if joints.shape != (len(imgs), count, 2) or len(train) != len(imgs):
+            raise ValueError(f"joints are {joints.shape} and train {train.shape} for {len(imgs)} pictures and {count} names of joints")
+        if np.nanmax(joints, initial=0.0) > OUTSIDE:
+            raise ValueError(f"joints go up to {np.nanmax(joints):.0f}, where shares of the picture are wanted (pixels over its width and height)")
         if any(Path(p).is_absolute() or ".." in Path(p).parts for p in imgs):
             raise ValueError("a picture lies outside the archive")
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise InputError(f"Expected imgs (N), joints (N, 18, 2) and train (N) in {path}, but got: {error}.") from None
-    return {"imgs": imgs, "joints": joints, "train": train, "joint_order": found.get("joint_order")}
+        raise InputError(f"Expected imgs (N), joints (N, J, 2), train (N) and joint_order (J, 18 without it) in {path}, but got: {error}.") from None
+    return {"imgs": imgs, "joints": joints, "train": train, "joint_order": told}
 
 
 def _order(found: dict, kind: str, folder: Path) -> tuple[str, ...]:
-    """Names of the 18 joints: those the file says where mrs knows them, else the data set's."""
+    """Names of the joints: those the file says, else the data set's."""
     told = found["joint_order"]
     if told is None:
         return ORDERS[kind]
     names = tuple(_long(str(name.decode() if isinstance(name, bytes) else name)) for name in told)
-    known = {"neck", "nose", *ORDERS[kind]}
-    if len(names) != 18 or not set(QUAD) <= set(names) or not set(names) <= known:
-        raise InputError(f"Expected 18 names of joints such as rankle, lhip or cnose in joint_order of {folder / 'index.p'}, but got "
-                         f"{', '.join(map(str, told))[:200]}.")
+    if not set(QUAD) <= set(names) or len(set(names)) != len(names):
+        raise InputError(f"Expected names of joints such as rankle, lhip or cnose in joint_order of {folder / 'index.p'}, both shoulders and hips among "
+                         f"them, but got {', '.join(map(str, told))[:200]}.")
     return names
 
 
 def _long(name: str) -> str:
-    """rankle is right_ankle, cnose is nose."""
-    return _SHORT.get(name[:1], "") + name[1:] if name[:1] in _SHORT and name not in ("neck", "nose") else name
+    """rankle is right_ankle, cnose is nose; what is named otherwise stays."""
+    long = _SHORT.get(name[:1], "") + name[1:]
+    return long if long in COCO_18.names else name
 
 
 def _ordered(joints: np.ndarray, names: tuple[str, ...]) -> np.ndarray:
-    """Joints (N, 18, 2), negative where missing, as COCO's 18 with what is known (N, 18, 3)."""
+    """Joints (N, J, 2), negative where missing, as COCO's 18 with what is known (N, 18, 3); others, such as chead, are left out."""
     out = np.zeros((len(joints), 18, 3))
     for row, name in enumerate(names):
+        if name not in COCO_18.names:
+            continue
         known = np.isfinite(joints[:, row]).all(-1) & (joints[:, row] >= 0).all(-1)
         at = COCO_18.index(name)
         out[:, at, :2], out[:, at, 2] = np.where(known[:, None], joints[:, row], 0), known

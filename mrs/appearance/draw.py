@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
-from mrs.appearance import crops, inputs, precision
+from mrs.appearance import crops
 from mrs.appearance.clips import facing_of
 from mrs.appearance.personalise import Bank, recipe_of
 from mrs.appearance.weights import Weights
@@ -26,9 +26,7 @@ class Drawer:
     def squares(self, joints: np.ndarray, facing: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Pictures (T, S, S, 3) uint8 and shares (T, S, S) in 0..1 from joints (T, 18, 3) in 0..1 and facing (T, 2)."""
         points = torch.as_tensor(joints, dtype=torch.float32, device=self.device)
-        stick = inputs.stick_figure(points, self.recipe.size_px, self.recipe.stick_px).contiguous(memory_format=torch.channels_last)
-        with precision.half(self.device):
-            picture, share = self.net.draw(stick, self.looks.at(facing))
+        picture, share = self.looks.drawn(self.net, self.recipe, points, facing)
         rgb = ((picture.permute(0, 2, 3, 1) + 1) * 127.5 + 0.5).clamp(0, 255).to(torch.uint8).cpu().numpy()
         if share is None:
             return rgb, np.broadcast_to(_feather(self.recipe.size_px), rgb.shape[:3])

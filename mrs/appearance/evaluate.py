@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
 
-from mrs.appearance import measures, network, perceptual, personalise, precision, train
+from mrs.appearance import measures, network, perceptual, personalise, train
 from mrs.appearance.clips import ClipPictures
+from mrs.appearance.clothes import BODY_PARTS
 from mrs.appearance.people import Batch
 from mrs.appearance.weights import Weights
 
 MEASURES = {"ssim_box": "SSIM within the person's box", "ssim": "SSIM of the whole square", "psnr_box_db": "PSNR within the box, dB",
             "lpips": "LPIPS 0.1, AlexNet", "fid": "FID, clean-fid's convention", "frechet_standin": "a stand-in for FID, not comparable with it",
             "part_colour": "error of body parts' mean colours, of 255", "flicker": "change from frame to frame that the truth hasn't, of 255"}
+
+COLOURS = "colours-of-looks"
 
 
 @dataclass
@@ -25,6 +29,7 @@ class Judge:
     lpips: perceptual.Lpips | None = None
     features: object = field(default_factory=perceptual.StandIn)
     rows: dict[str, list] = field(default_factory=dict)
+    parts: list[dict[str, float]] = field(default_factory=list)
     drawn: list = field(default_factory=list)
     true: list = field(default_factory=list)
 
@@ -37,19 +42,29 @@ class Judge:
         if self.lpips is not None:
             self._put("lpips", self.lpips(drawn, batch.picture))
         if batch.parts is not None:
-            self._put("part_colour", torch.tensor([measures.part_colour_error(drawn, batch.picture, batch.parts)["all"]]))
+            self._take_parts(measures.part_colour_error(drawn, batch.picture, batch.parts))
         self.drawn.append(self.features(drawn))
         self.true.append(self.features(batch.picture))
+
+    def add_colours(self, batch: Batch) -> None:
+        """Take in the colours that the looks' own parts have, wherever they are: as near as a picture in another light can come."""
+        self._take_parts(measures.part_colour_error(batch.looks, batch.picture, batch.parts, drawn_parts=batch.looks_parts))
+
+    def _take_parts(self, found: dict[str, float]) -> None:
+        self.parts.append(found)
+        self._put("part_colour", torch.tensor([found["all"]]))
 
     def _put(self, name: str, values: torch.Tensor) -> None:
         self.rows.setdefault(name, []).append(values.double().cpu().numpy())
 
-    def told(self) -> dict[str, float]:
-        """Means over all pictures."""
+    def told(self) -> dict[str, Any]:
+        """Means over all pictures; `parts` has the error of colours by body part, where parts are known."""
         out = {name: float(np.concatenate(values).mean()) for name, values in self.rows.items()}
-        a, b = np.concatenate(self.drawn), np.concatenate(self.true)
-        if len(a) > 2:
-            out[self.features.name] = perceptual.frechet(a, b)
+        if sum(map(len, self.drawn)) > 2:
+            out[self.features.name] = perceptual.frechet(np.concatenate(self.drawn), np.concatenate(self.true))
+        if self.parts:
+            out["parts"] = {name: float(np.mean([row[name] for row in self.parts if name in row])) for name in BODY_PARTS
+                            if any(name in row for row in self.parts)}
         return out
 
 
@@ -72,7 +87,11 @@ def mean_picture(source, count: int = 128) -> torch.Tensor:
 
 
 def pictures(weights: Weights, learnt, held, count: int, make: Callable[[], Judge], device: str = "cpu", at_once: int = 16) -> dict[str, dict]:
-    """Measure on `count` held-out pictures: the network, copying the source of the looks, and the mean picture of `learnt`."""
+    """Measure on `count` held-out pictures: the network, copying the source of the looks, and the mean picture of `learnt`.
+
+    Where the parts of the looks are known, also the colours that these have there: pictures of a pair are in different light, so that
+    nothing that is read off the one can be right in the other.
+    """
     recipe = personalise.recipe_of(weights)
     net = weights.net.to(device)
     judges = {name: make() for name in ("shape-pose", "reconstruction", "copy-the-source", "mean-picture")}
@@ -80,10 +99,12 @@ def pictures(weights: Weights, learnt, held, count: int, make: Callable[[], Judg
     for _ in range(max(-(-count // at_once), 1)):
         batch = held.batch(at_once)
         judges["shape-pose"].add(train.drawn(net, recipe, batch)[0], batch)
-        own = Batch(batch.picture, batch.joints, batch.picture, batch.joints, batch.plate, batch.mask, batch.mask_known, batch.parts)
+        own = Batch(batch.picture, batch.joints, batch.picture, batch.joints, batch.plate, batch.mask, batch.mask_known, batch.parts, batch.parts)
         judges["reconstruction"].add(train.drawn(net, recipe, own)[0], batch)
         judges["copy-the-source"].add(batch.looks, batch)
         judges["mean-picture"].add(mean.expand_as(batch.picture), batch)
+        if batch.parts is not None and batch.looks_parts is not None:
+            judges.setdefault(COLOURS, make()).add_colours(batch)
     return {name: judge.told() for name, judge in judges.items()}
 
 
@@ -119,11 +140,7 @@ def clip(weights: Weights, seen: ClipPictures, learn: np.ndarray, held: np.ndarr
 @torch.no_grad()
 def drawn_of(net, recipe, bank: personalise.Bank, batch: Batch, facing: np.ndarray) -> torch.Tensor:
     """Pictures (B, 3, S, S) of a batch's postures with the looks of a bank, over the batch's plates."""
-    from mrs.appearance import inputs
-
-    stick = inputs.stick_figure(batch.joints, recipe.size_px, recipe.stick_px)
-    with precision.half(str(batch.picture.device)):
-        picture, share = net.draw(stick, bank.at(facing))
+    picture, share = bank.drawn(net, recipe, batch.joints, facing)
     return network.merged(picture, share, batch.plate).clamp(-1, 1)
 
 

@@ -59,18 +59,21 @@ def box_area(mask: torch.Tensor, margin: float = 0.05) -> torch.Tensor:
     return spans[1][:, :, None] & spans[0][:, None, :]
 
 
-def part_colour_error(drawn: torch.Tensor, truth: torch.Tensor, parts: torch.Tensor, least_px: int = 20) -> dict[str, float]:
+def part_colour_error(drawn: torch.Tensor, truth: torch.Tensor, parts: torch.Tensor, least_px: int = 20,
+                      drawn_parts: torch.Tensor | None = None) -> dict[str, float]:
     """Mean distance (of 255) between a part's mean colours in the drawn and the true picture, by part, and of all as `all`.
 
-    parts (B, S, S) numbers BODY_PARTS, -1 elsewhere; a part of fewer pixels in a picture is left out there.
+    parts (B, S, S) numbers BODY_PARTS, -1 elsewhere; `drawn_parts` is where they are in the drawn picture, without the same. A part of
+    fewer pixels in a picture is left out there.
     """
     found, every = {}, []
     for number, name in enumerate(BODY_PARTS):
-        area = (parts == number).float()
-        shown = area.flatten(1).sum(1) >= least_px
+        areas = [(p == number).float() for p in ((parts if drawn_parts is None else drawn_parts), parts)]
+        shown = (areas[0].flatten(1).sum(1) >= least_px) & (areas[1].flatten(1).sum(1) >= least_px)
         if not bool(shown.any()):
             continue
-        mean = [(127.5 * v.clamp(-1, 1) * area[:, None]).flatten(2).sum(2) / area.flatten(1).sum(1).clamp_min(1)[:, None] for v in (drawn, truth)]
+        mean = [(127.5 * v.clamp(-1, 1) * area[:, None]).flatten(2).sum(2) / area.flatten(1).sum(1).clamp_min(1)[:, None]
+                for v, area in zip((drawn, truth), areas, strict=True)]
         away = (mean[0] - mean[1]).abs().mean(1)[shown]
         every.append(away)
         found[name] = float(away.mean())

@@ -32,7 +32,7 @@ class Batch:
 
     picture (B, 3, S, S) in -1..1; joints (B, 18, 3) in 0..1 and 1 where known; looks and looks_joints the picture from which
     the appearance is taken; plate (B, 3, S, S) the background alone, mask (B, 1, S, S) the person and mask_known (B,), or None; parts (B, S, S) the body
-    part of each pixel, -1 where there is none, or None.
+    part of each pixel, -1 where there is none, or None; looks_parts the same of the looks.
     """
 
     picture: torch.Tensor
@@ -43,6 +43,7 @@ class Batch:
     mask: torch.Tensor | None = None
     mask_known: torch.Tensor | None = None
     parts: torch.Tensor | None = None
+    looks_parts: torch.Tensor | None = None
 
 
 def pack_poses(corpora, path: Path, step: int = 2) -> int:
@@ -99,7 +100,7 @@ class People:
             picture = (picture + 0.015 * self._normal(picture.shape)).clamp(0, 1) * 2 - 1
             other = torch.where(self._rand(2 * half) < self.pair_share, 1, 0) * half
             rows = (torch.arange(2 * half, device=self.device) + other) % (2 * half)
-            return Batch(picture, self._unsure(joints), picture[rows], joints[rows], plate * 2 - 1, mask, None, parts)
+            return Batch(picture, self._unsure(joints), picture[rows], joints[rows], plate * 2 - 1, mask, None, parts, parts[rows])
 
     def _rand(self, *shape) -> torch.Tensor:
         return torch.rand(*shape, generator=self.generator, device=self.device)

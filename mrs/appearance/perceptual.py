@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -58,22 +59,34 @@ def _array(found, name: str, shape: tuple, path: Path, device) -> torch.Tensor:
 
 
 class Inception:
-    """The 2048 features of FID by clean-fid's convention: its TorchScript file inception-2015-12-05.pt, pictures enlarged to 299 bicubically."""
+    """The 2048 features of FID by clean-fid's convention (Parmar et al., 2022), from its TorchScript file inception-2015-12-05.pt.
+
+    Pictures are rounded to bytes, as files are, and enlarged to 299 bicubically with a = -0.5 and without clipping, as Pillow does;
+    the network's layers are asked without the resizing that is within the file.
+    """
 
     name = "fid"
 
     def __init__(self, path: Path, device: str = "cpu"):
         try:
-            self.net = torch.jit.load(str(path), map_location=device).eval()
-        except (RuntimeError, ValueError, OSError) as error:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", DeprecationWarning)
+                self.layers = torch.jit.load(str(path), map_location=device).eval().layers
+        except (RuntimeError, ValueError, OSError, AttributeError) as error:
             raise InputError(f"Expected the TorchScript file inception-2015-12-05.pt at {path}, but it can't be read: "
-                             f"{str(error).splitlines()[0]}.") from None
+                             f"{str(error).splitlines()[0]}. Type: mrs models get inception-fid") from None
 
     @torch.no_grad()
     def __call__(self, x: torch.Tensor) -> np.ndarray:
         """Features (B, 2048) of pictures (B, 3, S, S) in -1..1."""
-        large = functional.interpolate((x.clamp(-1, 1) + 1) * 127.5, (299, 299), mode="bicubic", antialias=True).clamp(0, 255)
-        return self.net(large, return_features=True).double().cpu().numpy()
+        found = self.layers(enlarged(x) / 128 - 1)
+        return found.reshape(len(x), -1).double().cpu().numpy()
+
+
+def enlarged(x: torch.Tensor, side_px: int = 299) -> torch.Tensor:
+    """Pictures (B, 3, S, S) in -1..1 as (B, 3, side, side) in about 0..255; antialias is what makes torch's kernel Pillow's."""
+    whole = ((x.clamp(-1, 1) + 1) * 127.5).round()
+    return functional.interpolate(whole, (side_px, side_px), mode="bicubic", antialias=True)
 
 
 class StandIn:

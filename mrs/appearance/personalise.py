@@ -10,7 +10,7 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from mrs.appearance import network, recipe, train
+from mrs.appearance import inputs, network, precision, recipe, tone, train
 from mrs.appearance.clips import ClipPictures
 from mrs.appearance.pictures import Pictures
 from mrs.appearance.weights import Weights
@@ -66,17 +66,31 @@ def _rarity(facing: np.ndarray) -> np.ndarray:
 
 @dataclasses.dataclass(frozen=True)
 class Bank:
-    """Codes of one person's looks: latents of K frames, and where each faced (K, 2)."""
+    """Codes of one person's looks: latents of K frames, where each faced (K, 2), and what the drawings of these frames lack."""
 
     latents: list[torch.Tensor]
     facing: np.ndarray
+    lacks: tone.Lacks | None = None
 
-    def at(self, facing: np.ndarray, sharpness: float = 3.0) -> list[torch.Tensor]:
+    def at(self, facing: np.ndarray) -> list[torch.Tensor]:
         """Latents for frames that face (T, 2): the mean of the bank's, those that face alike weighing most."""
+        share = self._shares(facing)
+        return [torch.einsum("tk,kchw->tchw", share, z) for z in self.latents]
+
+    def drawn(self, net, made: recipe.Recipe, joints: torch.Tensor, facing: np.ndarray) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """Pictures (T, 3, S, S) of the person in postures (T, 18, 3) that face (T, 2), and their shares as logits, or None."""
+        stick = inputs.stick_figure(joints, made.size_px, made.stick_px).contiguous(memory_format=torch.channels_last)
+        with precision.half(str(joints.device)):
+            picture, share = net.draw(stick, self.at(facing))
+        if self.lacks is not None:
+            picture = picture + tone.field(self.lacks.mean(self._shares(facing)), joints, made.size_px)
+        return picture, share
+
+    def _shares(self, facing: np.ndarray, sharpness: float = 3.0) -> torch.Tensor:
+        """How much each of the bank's frames weighs (T, K)."""
         share = sharpness * (_unit(facing) @ _unit(self.facing).T)
         share = np.exp(share - share.max(1, keepdims=True))
-        share = torch.as_tensor(share / share.sum(1, keepdims=True), dtype=self.latents[0].dtype, device=self.latents[0].device)
-        return [torch.einsum("tk,kchw->tchw", share, z) for z in self.latents]
+        return torch.as_tensor(share / share.sum(1, keepdims=True), dtype=self.latents[0].dtype, device=self.latents[0].device)
 
 
 def _unit(facing: np.ndarray) -> np.ndarray:
@@ -85,13 +99,17 @@ def _unit(facing: np.ndarray) -> np.ndarray:
 
 @torch.no_grad()
 def bank(weights: Weights, seen: ClipPictures, count: int = 16, device: str = "cpu") -> Bank:
-    """Encode the looks of `count` frames that are spread over the ways the person faces."""
+    """Encode the looks of `count` frames that are spread over the ways the person faces, and see what their drawings lack."""
     made = recipe_of(weights)
     rows = _spread(seen.facing, count)
     shown = pictures_of(seen, made, device, jitter=0.0).of(rows)
     net = weights.net.to(device)
     latents = network.means(net.encode(train.looks_of(made, shown.picture, shown.joints)))
-    return Bank(latents, seen.facing[rows])
+    looks = Bank(latents, seen.facing[rows])
+    picture, share = looks.drawn(net, made, shown.joints, looks.facing)
+    person = tone.person_of(share, shown.joints, made.size_px, shown.mask, shown.mask_known)
+    drawn = network.merged(picture, share, shown.plate)
+    return dataclasses.replace(looks, lacks=tone.lacks(drawn, shown.picture, shown.joints, person))
 
 
 def _spread(facing: np.ndarray, count: int) -> np.ndarray:

@@ -10,17 +10,15 @@ import numpy as np
 from mrs.appearance import clips, crops, evaluate, imagined, personalise, sheets
 from mrs.appearance.evaluate import MEASURES, Judge
 from mrs.appearance.weights import Weights
-from mrs.errors import InputError, UsageError
+from mrs.errors import InputError
 
 
-def judge(alexnet: Path | None, linear: Path | None, inception: Path | None, device: str) -> Callable[[], Judge]:
+def judge(alexnet: Path | str | None, linear: Path | str | None, inception: Path | str | None, device: str) -> Callable[[], Judge]:
     """What makes a judge with the foreign weights that are given."""
     from mrs.appearance import perceptual
 
-    if (alexnet is None) != (linear is None):
-        raise UsageError("Expected both --lpips-alexnet and --lpips-linear, but got one.")
-    lpips = perceptual.Lpips(alexnet, linear, device) if alexnet is not None and linear is not None else None
-    features = perceptual.Inception(inception, device) if inception is not None else perceptual.StandIn()
+    lpips = perceptual.Lpips(Path(alexnet), Path(linear), device) if alexnet is not None and linear is not None else None
+    features = perceptual.Inception(Path(inception), device) if inception is not None else perceptual.StandIn()
     return lambda: Judge(lpips, features)
 
 
@@ -91,9 +89,14 @@ def text(found: dict) -> str:
     lines = [*found["notes"], f"{'':{wide}}  " + "  ".join(f"{name:>15}" for name in names)]
     for way, row in found["table"].items():
         lines.append(f"{way:{wide}}  " + "  ".join(f"{row[name]:15.3f}" if name in row else f"{'-':>15}" for name in names))
+    lines += [f"part_colour of {way}: {_parts(row['parts'])}" for way, row in found["table"].items() if "parts" in row and way in ("shape-pose", evaluate.COLOURS)]
     if "posture_probe" in found:
         lines.append("posture probe, R^2: " + ", ".join(f"{name.removesuffix('_r2')} {value:.2f}" for name, value in found["posture_probe"].items()))
     if found.get("personalised"):
         lines.append(f"personalised for {found['personalised']['seconds']} s, {found['personalised']['iterations']} iterations, on "
                      f"{found['learnt_from']} frames; {found['pictures']} held out")
     return "\n".join([*lines, *(f"{name}: {MEASURES[name]}" for name in names)])
+
+
+def _parts(errors: dict[str, float]) -> str:
+    return ", ".join(f"{name.replace('_', ' ')} {value:.1f}" for name, value in errors.items())

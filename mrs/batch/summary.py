@@ -72,21 +72,26 @@ def as_html(table: list[dict[str, Any]], place: Folder | Remote) -> str:
 
 def _html_row(row: dict[str, Any], place: Folder | Remote) -> str:
     name, link = html.escape(row["name"]), _link(row["name"])
-    picture = place.read(state.thumbnail_name(row["name"]))
-    image = (f'<a href="{link}/overlay.mp4"><img alt="the middle of {name}" loading="lazy" '
-             f'src="data:image/jpeg;base64,{base64.b64encode(picture).decode()}"></a>') if picture else ""
-    target = f"{link}/report.html" if "report.html" in place.names(row["name"]) else f"{link}/run.json"
-    cells = [f'<td><a href="{target}">{name}</a></td>', f"<td>{image}</td>",
+    picture, there = place.read(state.thumbnail_name(row["name"])), place.names(row["name"])
+    image = (f'<img alt="the middle of {name}" loading="lazy" src="data:image/jpeg;base64,{base64.b64encode(picture).decode()}">'
+             if picture else "")
+    page = next((file for file in ("report.html", "run.json") if file in there), None)
+    cells = [f"<td>{_linked(name, link, page)}</td>", f"<td>{_linked(image, link, 'overlay.mp4' if 'overlay.mp4' in there else None)}</td>",
              f'<td class="{row["status"].replace(" ", "-")}">{row["status"]}</td>']
-    cells += [_number(row[k]) for k in ("people", "video_s", "seconds", *QUALITY)]
+    cells += [_number(row[k], digits) for k, digits in (("people", 0), ("video_s", 1), ("seconds", 1), *((k, 2) for k in QUALITY))]
     notes = row["error"] or (f"{row['warnings']} warnings in run.json" if row["warnings"] else "")
     return f"<tr>{''.join(cells)}<td>{html.escape(notes)}</td></tr>"
 
 
-def _number(value: float | None) -> str:
+def _linked(inside: str, folder: str, file: str | None) -> str:
+    """Make a link to a file of a run folder, where there is one."""
+    return f'<a href="{folder}/{file}">{inside}</a>' if file and inside else inside
+
+
+def _number(value: float | None, digits: int) -> str:
     if value is None:
         return '<td class="number" data-value=""></td>'
-    return f'<td class="number" data-value="{value}">{value:.4g}</td>'
+    return f'<td class="number" data-value="{value}">{value:.{digits}f}</td>'
 
 
 def _link(name: str) -> str:

@@ -62,13 +62,19 @@ class Body:
         local[:, joints > 0] = np.swapaxes(global_matrix[:, np.asarray(SMPL_PARENTS)[below]], -1, -2) @ global_matrix[:, below]
         return rotations.align_hemispheres(rotations.matrix_to_quat(local))
 
-    def place(self, root_pos_m: np.ndarray, global_matrix: np.ndarray, betas: np.ndarray) -> np.ndarray:
-        """Joint positions (T, 24, 3) from the pelvis (T, 3) and global rotations (T, 24, 3, 3)."""
-        rest = self.rest_joints(betas)
-        joints = np.empty((len(root_pos_m), JOINTS, 3))
+    def place(self, root_pos_m: np.ndarray, global_matrix: np.ndarray, betas: np.ndarray, only: list[int] | None = None,
+              others_m: np.ndarray | None = None) -> np.ndarray:
+        """Joint positions (T, 24, 3) from the pelvis (T, 3) and global rotations (T, 24, 3, 3).
+
+        `only` names the joints to place, parents first; the others stand where `others_m` (T, 24, 3), changed in place, has them.
+        """
+        rest, chosen = self.rest_joints(betas), list(range(1, JOINTS)) if only is None else only
+        parents = np.asarray(SMPL_PARENTS)[chosen]
+        joints = np.empty((len(root_pos_m), JOINTS, 3)) if others_m is None else others_m
         joints[:, 0] = root_pos_m
-        for joint, parent in enumerate(SMPL_PARENTS[1:], start=1):
-            joints[:, joint] = joints[:, parent] + global_matrix[:, parent] @ (rest[joint] - rest[parent])
+        bones = np.einsum("tjab,jb->jta", global_matrix[:, parents], rest[chosen] - rest[parents])
+        for bone, joint, parent in zip(bones, chosen, parents, strict=True):
+            np.add(joints[:, parent], bone, out=joints[:, joint])
         return joints
 
     def joints(self, root_pos_m: np.ndarray, local_quat_wxyz: np.ndarray, betas: np.ndarray) -> np.ndarray:

@@ -20,7 +20,8 @@ DEVICE = click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), de
 @click.option("--iterations", type=click.IntRange(1), help="Iterations.")
 @click.option("--minutes", type=click.FloatRange(0.001), help="Train for so long; the learning rate follows the clock.")
 @click.option("--set", "sets", multiple=True, metavar="NAME=VALUE", help="A number of the recipe (repeatable).")
-@click.option("--vgg", type=PATH, help="torchvision's vgg19-dcbb9e9d.pth, for the published perceptual loss.  [default: patch statistics]")
+@click.option("--vgg", metavar="vgg19|FILE", help="torchvision's vgg19-dcbb9e9d.pth, for the published perceptual loss; vgg19 after mrs models get "
+              "vgg19.  [default: patch statistics]")
 @click.option("--person", default="largest", show_default=True, help="Whose pictures, in video: largest, longest, center or an id.")
 @click.option("--seed", type=click.IntRange(0), help="Seed of everything random.")
 @DEVICE
@@ -41,13 +42,20 @@ def train(data, config, out, resume, start, iterations, minutes, sets, vgg, pers
     made, first = None, None
     if not resume:
         kind, _ = sources.split(data)
-        values = _values(sets) | {"iterations": iterations, "vgg": None if vgg is None else str(vgg), "seed": seed}
+        values = _values(sets) | {"iterations": iterations, "vgg": _fetched(vgg, "--vgg"), "seed": seed}
         first = _start(start, kind)
         made = _recipe(config or kind, first, values)
     shown = progress.choose(quiet)
     with shown:
         path = session.session(data, out, made, start=first, minutes=minutes, person=person, device=resolve_device(device), shown=shown)
     click.echo(path)
+
+
+def _fetched(name_or_path: str | None, option: str) -> str | None:
+    """The path of foreign weights that are given by path, or by the name that they were fetched under."""
+    from mrs.model_cache import resolve
+
+    return None if name_or_path is None else str(resolve(name_or_path, f"{option} FILE"))
 
 
 def _values(sets) -> dict:
@@ -131,9 +139,9 @@ def poses(corpora, out, step):
 @click.option("--probe", default=512, show_default=True, type=click.IntRange(0), help="Pictures for the posture probe; 0 for none.")
 @click.option("--rivals", default="mesh", show_default=True, metavar="NAMES", help="With video:, renderers to compare with; none for none.")
 @click.option("--person", default="largest", show_default=True, help="With video: largest, longest, center or an id.")
-@click.option("--lpips-alexnet", type=PATH, help="torchvision's alexnet-owt-7be5be79.pth, for LPIPS.")
-@click.option("--lpips-linear", type=PATH, help="alex.pth of the package lpips, for LPIPS.")
-@click.option("--inception", type=PATH, help="inception-2015-12-05.pt (TorchScript), for FID; a stand-in without.")
+@click.option("--lpips-alexnet", metavar="alexnet|FILE", help="torchvision's alexnet-owt-7be5be79.pth, for LPIPS.")
+@click.option("--lpips-linear", metavar="lpips-alex|FILE", help="alex.pth of the package lpips (its v0.1), for LPIPS.")
+@click.option("--inception", metavar="inception-fid|FILE", help="inception-2015-12-05.pt (TorchScript), for FID by clean-fid's convention; a stand-in without.")
 @click.option("--sheet", type=PATH, help="PNG of held-out pictures to write, with video:.")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Seed of everything random.")
 @DEVICE
@@ -143,15 +151,20 @@ def evaluate(data, weights, personalise, count, probe, rivals, person, lpips_ale
 
     Beside the network: copying the picture of the looks, the mean picture and, with video:, the nearest frame that was learnt from and
     other renderers; and how much of the posture can be read out of the appearance code (posture probe: R^2, lower is better).
+    Weights of others are files, or the names under which mrs models get fetched them.
     """
     from mrs.appearance import recipe, report, sources
     from mrs.appearance import weights as files
     from mrs.appearance.personalise import recipe_of
+    from mrs.errors import UsageError
     from mrs.plan import resolve_device
 
     kind, paths = sources.split(data)
     device, seconds = resolve_device(device), _seconds(personalise)
-    make = report.judge(lpips_alexnet, lpips_linear, inception, device)
+    if (lpips_alexnet is None) != (lpips_linear is None):
+        raise UsageError("Expected both --lpips-alexnet and --lpips-linear, but got one.")
+    make = report.judge(*(_fetched(given, option) for given, option in ((lpips_alexnet, "--lpips-alexnet"), (lpips_linear, "--lpips-linear"),
+                                                                       (inception, "--inception"))), device)
     own = files.load(weights)
     if kind == "video":
         names = [] if rivals == "none" else rivals.split(",")

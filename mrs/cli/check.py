@@ -17,7 +17,7 @@ REJECTED = 6
 @click.option("--no-physics", is_flag=True, help="Leave the inverse dynamics out.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 @click.option("--plot", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Draw every check over time (.png, .svg, .pdf).")
-@click.option("--overwrite", is_flag=True, help="Replace the plot that is there.")
+@click.option("--overwrite", "--force", "overwrite", is_flag=True, help="Replace the plot that is there.")
 @click.option("--plugin", "extra", multiple=True, metavar="FILE_OR_MODULE", help="Load this plugin too (repeatable).")
 def command(motion: Path, loop: bool, mass_kg: float | None, no_physics: bool, as_json: bool, plot: Path | None, overwrite: bool,
             extra: tuple[str, ...]) -> int:
@@ -80,6 +80,8 @@ def tell(path: Path, report) -> None:
     for row in sorted(facts["checks"], key=lambda r: ("reject", "doubtful", "ok").index(r["level"])):
         worst = "-" if row["worst"] is None else f"{row['worst']:.3g}"
         line = f"  {row['level']:<9} {row['name']:<18} {worst:>8} {row['unit']:<18} reject above {row['reject_above']:g}"
+        if row["for_at_least_s"]:
+            line += f" for {row['for_at_least_s']:g} s"
         if row["level"] != "ok":
             line += f"; {row['share_percent']:g}% of the frames, first at {row['first_s']:.2f} s: {row['what']}"
         click.echo(line)

@@ -84,8 +84,10 @@ def _boxes(path: Path):
             raise InputError(f"Expected a run folder, a tracks.npz or MOT text, but there is no {path}.")
         return Boxes.of(Tracks.load(path))
     poses = text.read(read_bytes(path, "MOT text"), str(path))
+    for note in poses.notes:
+        click.echo(f"{path}: {note}", err=True)
     known = poses.ids >= 0
-    numbers = [int(label) - 1 for label in poses.labels]
+    numbers = [int(label) - (poses.first or 0) for label in poses.labels]
     return Boxes(_at(numbers, poses.frame)[known], poses.ids[known], poses.boxes[known])
 
 

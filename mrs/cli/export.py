@@ -15,7 +15,8 @@ import click
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--to", "names", required=True, metavar="FORMAT[,FORMAT]", help="Motion exporters (bvh, deepmimic, gltf, ...) or one "
               "exporter of 2D tracks (openpose, coco, alphapose, mot, ...); mrs plugins lists them.")
-@click.option("-o", "--out", type=click.Path(path_type=Path), help="File to write, or folder. [default: beside what is exported]")
+@click.option("-o", "--out", type=click.Path(path_type=Path), help="File to write (its ending may be left out), or folder. "
+              "[default: beside what is exported]")
 @click.option("--person", default="all", show_default=True, help="Whom: largest, longest, center, all, or ids such as 1,3.")
 @click.option("--fps", type=float, help="Resample motions to this rate: exact times, rotations by slerp.")
 @click.option("--loop", type=click.Choice(("wrap", "clamp")), help="wrap: cut to a cycle, close it and check the seam; clamp: play once.")
@@ -112,12 +113,14 @@ def _motions(run: Path, exporters, out: Path | None, person: str, overwrite: boo
     from mrs.formats.prepare import prepare
     from mrs.reading import read_motion
 
-    files = _motion_files(run, person)
+    files = motion_files(run, person)
     jobs = [(path, exporter, _target(path, number, exporter, out, len(exporters) > 1, len(files) * len(exporters) > 1))
             for number, path in files for exporter in exporters]
-    for path, _, target in jobs:
+    for path, exporter, target in jobs:
         if target.resolve() == path.resolve():
             raise UsageError(f"Expected an output path other than the input, but got {target} for both. Type another -o.")
+        if _suffix(exporter) == ".bvh" and target.suffix.lower() != ".bvh":
+            raise UsageError(f"Expected -o that ends in .bvh for '{exporter.name}', but got {target}.")
         refuse_existing(target, overwrite)
     written, read = [], {}
     for path, exporter, target in jobs:
@@ -144,10 +147,10 @@ def _target(path: Path, number: int | None, exporter, out: Path | None, many_for
         return path.with_name(f"{path.stem}{mark}{f'_{exporter.name}' if own else ''}{suffix}")
     if many or out.is_dir():
         return out / (f"{'motion' if number is None else f'{number:02d}'}{mark}{suffix}")
-    return out
+    return out if out.suffix else out.with_name(out.name + suffix)
 
 
-def _motion_files(run: Path, person: str) -> list[tuple[int | None, Path]]:
+def motion_files(run: Path, person: str) -> list[tuple[int | None, Path]]:
     """Return (person's number, file): of a run folder the chosen people's, else the file itself."""
     from mrs.errors import InputError
     from mrs.track_edit import choose

@@ -46,7 +46,7 @@ def get(names: tuple[str, ...], source: str | None, again: bool, new_digest: boo
         for model in models:
             with shown.step(model.name, None, "bytes") as update:
                 results.append(model_cache.get(model, source, again=again, new_digest=new_digest, update=update))
-            if not model.sha256:
+            if not model.sha256 and not model.sha256_begins:
                 shown.line(f"{model.name}: sha256 {results[-1].facts['source_sha256']} (no published checksum: this first "
                            "download is trusted, later ones have to equal it)")
     if as_json:
@@ -103,13 +103,21 @@ def _list(as_json: bool) -> None:
     click.echo("to fetch: mrs models get NAME, or mrs models get NAME --from FILE")
     width = max(len(row["name"]) for row in fetched)
     for row in fetched:
-        there = f"{_size(row['bytes'])}, sha256 {row['sha256']}" if row["path"] else "not fetched; no checksum is published, the first download's is kept"
         click.echo(f"  {row['name']:<{width}}  {'fetched' if row['path'] else '-':<7}  {row['about']}\n    {row['licence']}\n    from {row['url']}\n"
-                   f"    {there}\n    at {row['place']}")
+                   f"    {_there(row)}\n    at {row['place']}\n    for {row['setting']}")
     click.echo("from their makers alone, who give them to those who register")
     for row in gated:
         click.echo(f"  {row['name']}: {row['about']}\n    {row['licence']}\n    from {row['url']}\n    {_put(row)}")
     click.echo(f"Cache: {model_cache.cache_dir()}{' (MRS_OFFLINE is set)' if model_cache.offline() else ''}. Fetch one: mrs models get NAME")
+
+
+def _there(row: dict) -> str:
+    """Size and checksum of what was fetched, or what it will be checked against."""
+    if row["path"]:
+        return f"{_size(row['bytes'])}, sha256 {row['sha256']}"
+    if row["sha256_begins"]:
+        return f"not fetched; its sha256 begins with {row['sha256_begins']}"
+    return "not fetched; no checksum is published, the first download's is kept"
 
 
 def _put(row: dict) -> str:
@@ -148,7 +156,8 @@ def _fetched() -> list[dict]:
         found = model_cache.held(model.name)
         rows.append({"name": model.name, "about": model.about, "url": model.url, "licence": model.licence, "place": str(model_cache.place(model.name)),
                      "bytes": found.path.stat().st_size if found else None,
-                     "path": str(found.path) if found else None, "sha256": found.facts.get("sha256") if found else model.sha256})
+                     "path": str(found.path) if found else None, "setting": model.setting.format(name=model.name),
+                     "sha256_begins": model.sha256_begins, "sha256": found.facts.get("sha256") if found else model.sha256})
     return rows
 
 

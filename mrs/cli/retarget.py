@@ -16,32 +16,50 @@ STATES = (".npz", ".csv")
 @click.option("--to", "target", required=True, type=click.Path(path_type=Path), metavar="SKELETON.bvh|MODEL.xml",
               help="A BVH file whose skeleton is meant, or a humanoid or robot in MuJoCo's MJCF (or URDF).")
 @click.option("-o", "--out", type=click.Path(path_type=Path), help="File to write: .bvh for a BVH skeleton, .npz or .csv for a model. "
-              "[default: MOTION_SKELETON beside MOTION]")
+              "Of several people each gets one: walk_01.npz for walk.npz. [default: MOTION_SKELETON beside MOTION]")
+@click.option("--person", default="all", show_default=True, help="Of a run folder, whom: largest, longest, center, all, or ids such as 1,3.")
 @click.option("--map", "maps", multiple=True, metavar="BODY=JOINT", help="A body of the model is this joint of ours (repeatable).")
 @click.option("--json", "as_json", is_flag=True, help="Print the errors of each joint as JSON.")
-@click.option("--overwrite", is_flag=True, help="Replace what is there.")
+@click.option("--overwrite", "--force", "overwrite", is_flag=True, help="Replace what is there.")
 @click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
 @click.option("--plugin", "extra", multiple=True, metavar="FILE_OR_MODULE", help="Load this plugin too (repeatable).")
-def command(motion: Path, target: Path, out: Path | None, maps: tuple[str, ...], as_json: bool, overwrite: bool, quiet: bool,
+def command(motion: Path, target: Path, out: Path | None, person: str, maps: tuple[str, ...], as_json: bool, overwrite: bool, quiet: bool,
             extra: tuple[str, ...]):
     """Let another skeleton do MOTION: BVH, or a humanoid or robot in MJCF.
 
-    Limbs keep their directions, standing feet stay where they are. Prints what was written, and how far each joint is from where it should be. A model's file holds qpos and qvel (MuJoCo's order,
+    MOTION is a motion file or a run folder (all its people are carried over). Limbs keep their directions, standing feet stay where they
+    are. Prints what was written, and how far each joint is from where it should be. A model's file holds qpos and qvel (MuJoCo's order,
     world Z up, quaternions w x y z), the rate and the names of the joints.
     """
     from mrs import plugins
-    from mrs.cli.export import refuse_existing
+    from mrs.cli.export import motion_files, refuse_existing
     from mrs.reading import read_motion
 
-    suffix = _suffix(target)
-    out = out or motion.with_name(f"{motion.stem}_{target.stem}{suffix}")
-    _refuse_suffix(out, target, suffix)
-    refuse_existing(out, overwrite)
-    read = read_motion(motion, plugins.load(extra))
-    facts = (_to_bvh if suffix == ".bvh" else _to_model)(read, target, out, overwrite, maps, quiet)
+    suffix, registry = _suffix(target), plugins.load(extra)
+    files = motion_files(motion, person)
+    jobs = [(path, _out(path, number, target, out, suffix, len(files) > 1)) for number, path in files]
+    for _, where in jobs:
+        _refuse_suffix(where, target, suffix)
+        refuse_existing(where, overwrite)
+    written = []
+    for path, where in jobs:
+        facts = (_to_bvh if suffix == ".bvh" else _to_model)(read_motion(path, registry), target, where, overwrite, maps, quiet)
+        written.append({"written": str(where), **facts})
+        if not as_json:
+            _tell(where, facts)
     if as_json:
-        click.echo(json.dumps({"written": str(out), **facts}, indent=1))
-        return
+        click.echo(json.dumps(written if len(written) > 1 else written[0], indent=1))
+
+
+def _out(path: Path, number: int | None, target: Path, out: Path | None, suffix: str, many: bool) -> Path:
+    """Where one person's motion goes: beside it, or what -o names, with the person's number where there are several."""
+    if out is None:
+        return path.with_name(f"{path.stem}_{target.stem}{suffix}")
+    out = out if out.suffix else out.with_name(out.name + suffix)
+    return out.with_name(f"{out.stem}_{number:02d}{out.suffix}") if many and number is not None else out
+
+
+def _tell(out: Path, facts: dict) -> None:
     click.echo(out)
     click.echo(f"Scale {facts['scale']:.3f}; standing feet slide {facts['slide_cm_s']:.2f} cm/s; errors in mm, mean and largest:", err=True)
     for joint, error in facts["error_mm"].items():

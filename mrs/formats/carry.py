@@ -44,8 +44,16 @@ def asked_for(motion: Motion, name: str):
 
 
 def loop_of(motion: Motion) -> str:
-    """How the motion is meant to go on at its end: "wrap" or "clamp" (unless `mrs export --loop wrap` made it a cycle)."""
-    return next((step["loop"] for step in reversed(motion.history) if step.get("loop")), "clamp")
+    """How the motion is meant to go on at its end: "wrap" or "clamp".
+
+    A cycle is what `mrs export --loop wrap` made, or what a file said that it is (DeepMimic's) as long as nothing has been done to it since.
+    """
+    for step in reversed(motion.history):
+        if step.get("loop"):
+            return step["loop"]
+        if step.get("stage") != "export" or step.get("trim") or step.get("fps"):
+            break
+    return "clamp"
 
 
 def floor_lift(lowest_m: np.ndarray, times_s: np.ndarray, *, cyclic: bool = False) -> np.ndarray:

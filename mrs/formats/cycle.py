@@ -12,31 +12,36 @@ from mrs.world import heading_rad
 
 SHORTEST_S = 0.4
 BLEND_S = 0.25
-SEAM_M = 0.10
-SMALL_M = 0.02
+SEAM_M, SEAM_SHARE = 0.15, 0.35
+MOVES_M, SMALL_M = 0.05, 0.02
 SPEED_S = 0.05
 MOST_TURN_RAD = np.radians(20.0)
 MOST_CANDIDATES = 900
 
 
-def wrapped(motion: Motion) -> tuple[Motion, str]:
-    """Cut a motion to a cycle whose last frame is its first pose, and return a note on the seam.
+def wrapped(motion: Motion, *, whole: bool = False) -> tuple[Motion, str]:
+    """Cut a motion to a cycle whose last frame is its first pose, and return a note on the seam; `whole` says that it is one already.
 
     Ends are a pair of frames alike in posture, speed and heading, for how far the motion goes in between; of those nearly as good, the
     furthest apart; both ends are drawn to their mean over BLEND_S. Height and heading close as well, so that a character that goes
     on from the end neither sinks nor turns; the way along the ground stays. Raises InputError where nothing repeats.
     """
-    first, last, seam_m = find(motion)
+    first, last, seam_m, moved_m = _measured(motion, 0, len(motion) - 1) if whole else find(motion)
     cut = motion.part(first, last + 1)
     closed = _close(cut)
     jump = _speed_jump(closed)
     return closed, (f"Loop of {closed.times_s[-1] - closed.times_s[0]:.2f} s from {closed.times_s[0]:.2f} s: its ends were "
-                    f"{seam_m * 100:.1f} cm apart in posture and speed and are blended over {BLEND_S:.2f} s; "
+                    f"{seam_m * 100:.1f} cm apart in posture and speed, {_percent(seam_m, moved_m)} of the movement between, and are "
+                    f"blended over {BLEND_S:.2f} s; "
                     f"joints change speed by {jump:.2f} m/s at most where it wraps.")
 
 
-def find(motion: Motion) -> tuple[int, int, float]:
-    """Return rows of the first and the last frame of the best cycle, and how far its ends are apart (metres)."""
+def find(motion: Motion) -> tuple[int, int, float, float]:
+    """Return rows of the first and the last frame of the best cycle, how far its ends are apart and how far it goes between (metres).
+
+    Both are of posture and speed. Ends less than SEAM_M apart are no cycle yet: slow parts have such ends everywhere, so that they may
+    be at most SEAM_SHARE of what lies between, and that at least MOVES_M (unless the whole clip moves less, as of a person who stands).
+    """
     times = motion.times_s
     if times[-1] - times[0] < SHORTEST_S:
         raise InputError(f"Expected a motion of at least {SHORTEST_S} s for --loop wrap, but it lasts {times[-1] - times[0]:.2f} s. "
@@ -51,11 +56,25 @@ def find(motion: Motion) -> tuple[int, int, float]:
         near = _cost(features, headings, times, starts, ends)
         row, column = np.unravel_index(np.argmin(near), near.shape)
         first, last = starts[row], ends[column]
-    cost = float(_cost(features, headings, times, [first], [last])[0, 0])
-    if not cost <= SEAM_M:
-        raise InputError(f"Expected a motion that repeats for --loop wrap, but its most alike ends are {cost * 100:.0f} cm apart in "
-                         f"posture and speed (at most {SEAM_M * 100:.0f}). Type --loop clamp.")
-    return int(first), int(last), float(cost)
+    first, last, seam_m, moved_m = _measured(motion, int(first), int(last))
+    if not np.isfinite(seam_m):
+        raise InputError("Expected a motion that repeats for --loop wrap, but no two moments have a like heading. Type --loop clamp.")
+    if seam_m > min(SEAM_M, SEAM_SHARE * moved_m + SMALL_M):
+        raise InputError(f"Expected a motion that repeats for --loop wrap, but its most alike ends are {seam_m * 100:.0f} cm apart in posture "
+                         f"and speed, {_percent(seam_m, moved_m)} of the movement between (at most {SEAM_M * 100:.0f} cm and "
+                         f"{SEAM_SHARE:.0%}). Type --loop clamp.")
+    return first, last, seam_m, moved_m
+
+
+def _measured(motion: Motion, first: int, last: int) -> tuple[int, int, float, float]:
+    """The rows of a cycle, how far apart its ends are (infinite where they head elsewhere), and how far it goes between."""
+    features, headings = _features(motion)
+    seam_m = float(_cost(features, headings, motion.times_s, [first], [last])[0, 0])
+    return first, last, seam_m, float(np.linalg.norm(features[first : last + 1] - features[first], axis=1).max(initial=0))
+
+
+def _percent(seam_m: float, moved_m: float) -> str:
+    return f"{100 * seam_m / max(moved_m, 1e-9):.0f}%" if moved_m > SMALL_M else "all"
 
 
 def _features(motion: Motion) -> tuple[np.ndarray, np.ndarray]:
@@ -87,7 +106,8 @@ def _choose(cost: np.ndarray, features: np.ndarray, times: np.ndarray) -> tuple[
     squares = (features * features).sum(1)
     apart = np.sqrt(np.maximum(squares[:, None] + squares - 2 * features @ features.T, 0))
     between = np.maximum.accumulate(np.triu(apart), axis=1)
-    score = np.where(cost <= max(SEAM_M, cost.min()), cost / (between + SMALL_M), np.inf)
+    moves = between >= min(MOVES_M, apart.max())
+    score = np.where((cost <= max(SEAM_M, cost.min())) & moves, cost / (between + SMALL_M), np.inf)
     lowest = score.min()
     if not np.isfinite(lowest):
         return np.unravel_index(np.argmin(cost), cost.shape)

@@ -47,13 +47,17 @@ def dumps(frames: np.ndarray, loop: str) -> str:
     return f'{{\n"Loop": "{"wrap" if loop == "wrap" else "none"}",\n"Frames":\n[\n{lines}\n]\n}}\n'
 
 
-def read(path: Path | str) -> Motion:
+def read(path: Path | str, *, limbs: str = "rotations") -> Motion:
     """Read a DeepMimic JSON file onto the mean body; size is taken over by the ratio of leg lengths.
 
-    Durations are per frame, so times may be uneven. Raises InputError for anything else.
+    "rotations": every turn from the rest pose is the file's, and the pelvis is where the file's root is. "directions": limbs point
+    where the file's humanoid has them although its legs hang straight at rest and the body's stand apart, the middle of the hips is at
+    the file's root, and the soles come as low as the humanoid's.
+    Durations are per frame, so times may be uneven; a file that wraps is remembered as a cycle. Raises InputError for anything else.
     """
     try:
-        frames = np.array(json.loads(Path(path).read_text())["Frames"], float)
+        document = json.loads(Path(path).read_text())
+        frames = np.array(document["Frames"], float)
     except (OSError, ValueError, KeyError, TypeError, UnicodeDecodeError) as error:
         raise InputError(f"Expected a DeepMimic motion at {path}, but it can't be read: {error}.") from None
     if frames.ndim != 2 or frames.shape[1] != NUMBERS or len(frames) < 1:
@@ -67,7 +71,10 @@ def read(path: Path | str) -> Motion:
     scale = np.linalg.norm(rest[4] - rest[1]) + np.linalg.norm(rest[7] - rest[4])
     quats = rotations.align_hemispheres(rotations.matrix_to_quat(_local(frames)))
     motion = body.motion(times, frames[:, 1:4] * scale / LEG_M, quats, np.zeros(10))
-    return motion.with_history(stage="importer", plugin="deepmimic", path=str(Path(path).resolve()))
+    if limbs == "directions":
+        motion = humanoid_pose.pointed(motion, frames[:, 1:], scale / LEG_M)
+    cyclic = {"loop": "wrap"} if document.get("Loop") == "wrap" else {}
+    return motion.with_history(stage="importer", plugin="deepmimic", path=str(Path(path).resolve()), limbs=limbs, **cyclic)
 
 
 def _local(frames: np.ndarray) -> np.ndarray:

@@ -1,19 +1,20 @@
 """What DensePose says of people's surfaces: which part of a body each pixel shows, and where on that part.
 
 Read are folders with a picture a frame, as DensePose wrote them (`NAME_IUV.png` with `NAME_INDS.png` where there is one) or
-as npz (`iuv`, and `inds`), and dumps of detectron2's `apply_net dump` (.pkl, .pt), without detectron2: charts, with the
-confidences that some models give, and CSE's embeddings.
+as npz (`iuv`, and `inds`), and dumps of detectron2's `apply_net dump` (.pkl, .pt), without detectron2: charts, plain, with the
+confidences that some models give, in bytes, or as the PNG in text of before 2020-10, and CSE's embeddings.
 """
 
 from __future__ import annotations
 
+import base64
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from mrs.errors import InputError, reason
-from mrs.formats import torch_file
+from mrs.formats import restricted, torch_file
 from mrs.formats.pose2d.frames import first_number, frame_numbers, natural_key
 
 PARTS = 24
@@ -22,6 +23,7 @@ PERSON = 25
 SUFFIXES = (".png", ".npz")
 DUMPS = (".pkl", ".pt", ".pth")
 LARGEST_SIDE = 20000
+LARGEST_SCORES = 1 << 28
 LEAST_VARIANCE = 0.01
 """What detectron2 adds to the variance of u and v that its models tell (UV_CONFIDENCE.EPSILON)."""
 
@@ -111,7 +113,9 @@ class Source:
         return self._dump_entries(dumps[0])
 
     def _dump_entries(self, path: Path):
-        self.path, found = path, torch_file.read(path, ("detectron2", "densepose"))
+        self.path, modules = path, ("detectron2", "densepose")
+        what = "a dump of apply_net"
+        found = torch_file.read(path, modules) if _zipped(path) else restricted.read(path, what, (*modules, "torch"))
         listed = isinstance(found, list)
         whole = listed and len(found) > 0 and all(isinstance(e, dict) and "file_name" in e for e in found)
         if not whole:
@@ -119,6 +123,15 @@ class Source:
                              f"{'none' if listed and not found else 'something else'}.")
         found = sorted(found, key=lambda e: natural_key(str(e["file_name"])))
         return [str(e["file_name"]) for e in found], found
+
+
+def _zipped(path: Path) -> bool:
+    """Say whether a file begins as those of torch.save do since PyTorch 1.6; one that can't be opened is told where it is read."""
+    try:
+        with open(path, "rb") as file:
+            return file.read(2) == b"PK"
+    except OSError:
+        return True
 
 
 def _picture(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
@@ -138,6 +151,8 @@ def _picture(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
         raise InputError(f"Expected iuv (H, W, 3) of uint8 in {path}, but it is {iuv.dtype} {iuv.shape}.")
     if inds is not None and inds.shape != iuv.shape[:2]:
         raise InputError(f"Expected the persons' picture of {path} to have its size, but it has {inds.shape}.")
+    if iuv[..., 0].max() > PARTS >= iuv[..., 2].max():
+        iuv = iuv[..., ::-1]
     if iuv[..., 0].max() > PARTS:
         raise InputError(f"Expected parts 0 to {PARTS} in the first channel of {path}, but got {iuv[..., 0].max()}: it is no IUV picture.")
     return iuv, inds
@@ -153,10 +168,13 @@ def _png(path: Path) -> np.ndarray:
 
 
 def _people(iuv: np.ndarray, inds: np.ndarray | None, path: Path) -> list[Sighting]:
-    """Cut the people of a picture out of it; all in one where nothing tells them apart."""
+    """Cut the people of a picture out of it; all in one where nothing tells them apart.
+
+    DensePose counts people from 0, so that the only one has the number of the background.
+    """
     uv = np.moveaxis(iuv[..., 1:], -1, 0)
     labelled = iuv[..., 0] > 0
-    numbers = [None] if inds is None else [n for n in np.unique(inds[labelled]) if n]
+    numbers = [None] if inds is None else list(np.unique(inds[labelled]))
     out = []
     for number in numbers:
         parts = iuv[..., 0] if number is None else np.where(inds == number, iuv[..., 0], 0)
@@ -175,19 +193,45 @@ def _dumped(entry: dict, path: Path) -> list[Sighting]:
         if hasattr(found, "coarse_segm"):
             each = np.asarray(found.coarse_segm), np.asarray(found.embedding, np.float32), boxes
             return [_embedded(*one) for one in zip(*each, strict=True)]
+        found = getattr(found, "results", found)
         return [_charted(result, box) for result, box in zip(found, boxes, strict=True)]
     except Exception as error:  # noqa: BLE001 (a dump may hold anything under these names)
         raise InputError(f"Expected labels and uv of each box of {str(entry['file_name'])[:100]} in {path}, but they can't be used: {reason(error)}.") from None
 
 
 def _charted(result, box: np.ndarray) -> Sighting:
-    labels, uv = np.asarray(result.labels), np.asarray(result.uv, np.float32)
+    labels, uv = _labels_and_uv(result)
     if labels.ndim != 2 or uv.shape != (2, *labels.shape) or not np.isfinite(box).all():
         raise ValueError(f"labels are {labels.shape}, uv {uv.shape}")
     if labels.size and not 0 <= labels.min() <= labels.max() <= PARTS:
         raise ValueError(f"parts go from {labels.min()} to {labels.max()}")
     return Sighting((int(box[0]), int(box[1])), labels.astype(np.uint8), np.clip(np.nan_to_num(uv), 0, 1),
                     trust=_trust(result, labels.shape))
+
+
+def _labels_and_uv(result) -> tuple[np.ndarray, np.ndarray]:
+    """The parts (h, w) and uv (2, h, w) of one person: as they are, as bytes, or as a PNG in base64 with its shape."""
+    if hasattr(result, "labels"):
+        return np.asarray(result.labels), np.asarray(result.uv, np.float32)
+    if hasattr(result, "labels_uv_uint8"):
+        bytes_chw = np.asarray(result.labels_uv_uint8)
+    else:
+        shape, text = (result.shape_chw, result.labels_uv_str) if hasattr(result, "labels_uv_str") else result
+        bytes_chw = _decoded(tuple(map(int, shape)), str(text))
+    if bytes_chw.ndim != 3 or len(bytes_chw) != 3 or bytes_chw.dtype != np.uint8:
+        raise ValueError(f"labels with uv are {bytes_chw.dtype} {bytes_chw.shape}")
+    return bytes_chw[0], bytes_chw[1:].astype(np.float32) / 255
+
+
+def _decoded(shape: tuple[int, ...], text: str) -> np.ndarray:
+    """The array (3, h, w) of a PNG in base64 whose colours, red first, are part, u and v."""
+    import cv2
+
+    data = np.frombuffer(base64.b64decode(text), np.uint8)
+    picture = cv2.imdecode(data, cv2.IMREAD_COLOR) if len(data) else None
+    if picture is None or (3, *picture.shape[:2]) != shape:
+        raise ValueError(f"a PNG of {shape} is {'none' if picture is None else picture.shape}")
+    return np.moveaxis(picture[..., ::-1], -1, 0)
 
 
 def _trust(result, shape: tuple[int, int]) -> np.ndarray | None:
@@ -214,8 +258,15 @@ def _embedded(scores: np.ndarray, embedding: np.ndarray, box: np.ndarray) -> Sig
         raise ValueError(f"coarse_segm is {scores.shape}")
     if embedding.ndim != 3 or 0 in embedding.shape:
         raise ValueError(f"embedding is {embedding.shape}")
-    label = scores.argmax(0) > 0
-    rows, columns = np.arange(height) * label.shape[0] // height, np.arange(width) * label.shape[1] // width
-    parts = np.where(label[rows[:, None], columns], PERSON, 0).astype(np.uint8)
+    if len(scores) * width * height > LARGEST_SCORES:
+        raise ValueError(f"coarse_segm is {scores.shape} for a box of {width}x{height}")
+    parts = np.where(_stretched(scores.astype(np.float32), width, height).argmax(0) > 0, PERSON, 0).astype(np.uint8)
     return Sighting((int(box[0]), int(box[1])), parts, np.zeros((2, *parts.shape), np.float32),
                     embedding=np.nan_to_num(embedding, posinf=0, neginf=0))
+
+
+def _stretched(maps: np.ndarray, width: int, height: int) -> np.ndarray:
+    """Maps (C, h, w) read between their cells at the pixels of a box, (C, height, width), as detectron2 stretches them."""
+    (x0, x1, across), (y0, y1, down) = (_between(np.arange(of), of, n) for of, n in zip((width, height), maps.shape[:0:-1], strict=True))
+    rows = maps[:, y0] * np.float32(1 - down)[:, None] + maps[:, y1] * np.float32(down)[:, None]
+    return rows[..., x0] * np.float32(1 - across) + rows[..., x1] * np.float32(across)

@@ -20,7 +20,7 @@ def ready(motion: Motion, path: Path | str, *, frames: int = 1) -> Motion:
     """Check a motion, put it into the world, and refuse one that is too short or was read from `path`."""
     motion.validate()
     if len(motion) < frames:
-        raise InputError(f"Expected at least {frames} frames to write {Path(path).name}, but the motion has {len(motion)}.")
+        raise InputError(f"Expected a motion of at least {frames} frames for this format, but this one has {len(motion)}.")
     for step in motion.history:
         source = step.get("path")
         if source and Path(path).resolve() == Path(source).resolve():
@@ -48,6 +48,12 @@ def resolve(choice: str, motion: Motion, importers: tuple[str, ...], *, same, ot
     return choice if choice != "auto" else same if came_from(motion, *importers) else otherwise
 
 
+def read_by(motion: Motion, importer: str) -> str:
+    """How the limbs of a file were carried over when an importer read it."""
+    return next((step.get("limbs", "rotations") for step in motion.history
+                 if step.get("stage") == "importer" and step.get("plugin") == importer), "directions")
+
+
 def settled(options, motion: Motion, importer: str) -> dict:
     """Settle the options limbs, forward and ground of exporters for characters: a file of the same format comes back as it was.
 
@@ -57,7 +63,7 @@ def settled(options, motion: Motion, importer: str) -> dict:
     ground = "yes" if asked_for(motion, "ground") else "auto"
     chosen = {"limbs": options.limbs, "forward": getattr(options, "forward", "auto"), "ground": options.ground}
     chosen |= {name: value for name, value in (("forward", forward), ("ground", ground)) if chosen[name] == "auto"}
-    return {"limbs": resolve(chosen["limbs"], motion, (importer,), same="rotations", otherwise="directions"),
+    return {"limbs": resolve(chosen["limbs"], motion, (importer,), same=read_by(motion, importer), otherwise="directions"),
             "forward": resolve(chosen["forward"], motion, (importer,), same="same", otherwise="x"),
             "ground": resolve(chosen["ground"], motion, (importer,), same="no", otherwise="yes") == "yes"}
 

@@ -26,8 +26,8 @@ CAMERAS = ("54138969", "55011271", "58860488", "60457274")
 ACTIONS = ("_ALL", "Directions", "Discussion", "Eating", "Greeting", "Phoning", "Posing", "Purchases", "Sitting", "SittingDown",
            "Smoking", "TakingPhoto", "Waiting", "Walking", "WalkingDog", "WalkTogether")
 ALIASES = {"Photo": "TakingPhoto", "WalkDog": "WalkingDog", "WalkingTogether": "WalkTogether"}
-KINDS = {"Poses_D3_Positions_mono_universal": True, "Videos": True, "Poses_D3_Positions": False, "Poses_D2_Positions": False}
-UNIVERSAL = "Poses_D3_Positions_mono_universal"
+UNIVERSAL, OWN = "Poses_D3_Positions_mono_universal", "Poses_D3_Positions_mono"
+KINDS = {UNIVERSAL: True, "Videos": True, "Poses_D3_Positions": False, OWN: False, "Poses_D2_Positions": False}
 ANNOTATION, JOINTS, JPEG_QUALITY = "annot_export.h5", 32, 95
 HIPS_UP, NECK = 0, 13
 
@@ -209,7 +209,8 @@ def annotate(folder: Path, subjects: tuple[str, ...] = SUBJECTS, tell: Callable[
 
     World positions are Poses_D3_Positions where they are unpacked; else the room is that of the first camera, turned so
     that the body's mean up is up. Extrinsics are the rigid motion from one to the other, exact for exact poses. With
-    Poses_D2_Positions there are also pixels and intrinsics (least squares of pixels on x/z and y/z).
+    Poses_D3_Positions_mono there are also joints with the subject's own bones, with Poses_D2_Positions pixels and intrinsics
+    (least squares of pixels on x/z and y/z).
     """
     try:
         import h5py
@@ -252,6 +253,9 @@ def _views(folder: Path, take: Take, tell) -> Iterator[dict[str, np.ndarray]]:
         for name, value in (("p_ids", int(take.subject[1:])), ("action", take.action), ("subaction", take.subaction),
                             ("camera_id", int(camera))):
             rows[name] = np.full(len(posed), value)
+        own = poses(folder, take, camera, OWN)
+        if own is not None and len(own) >= len(posed):
+            rows["keypoints_3d"] = own[: len(posed)]
         yield rows | _pixels(folder, take, camera, posed)
 
 

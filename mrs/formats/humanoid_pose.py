@@ -44,6 +44,23 @@ def to_poses(motion: Motion, *, limbs: str = "directions") -> np.ndarray:
     return poses
 
 
+def pointed(motion: Motion, poses: np.ndarray, scale: float) -> Motion:
+    """The inverse of :func:`to_poses` by "directions": a motion with the poses' turns, its limbs where the humanoid's point.
+
+    Hips are put where `scale` times the humanoid's are, and the whole path up or down so that the soles come as low.
+    """
+    body = load_body(motion.body)
+    rest_m = body.rest_joints(motion.betas)
+    world = point_limbs(body.global_rotations(motion.local_quat_wxyz), _straight_limbs(), rest_m)
+    hips = SMPL_24.indices("left_hip", "right_hip")
+    root = scale * poses[:, :3] - world[:, 0] @ rest_m[hips].mean(0)
+    quats = rotations.align_hemispheres(body.local_quats(world))
+    placed = body.motion(motion.times_s, root, quats, motion.betas)
+    theirs = scale * np.percentile(humanoid.lowest_m(poses, ("left_ankle", "right_ankle")), FLOOR_PERCENTILE)
+    ours = np.percentile(sole_points(placed)[..., 1].min(1), FLOOR_PERCENTILE)
+    return body.motion(motion.times_s, root + [0, theirs - ours, 0], quats, motion.betas)
+
+
 def above_floor(poses: np.ndarray, times_s: np.ndarray, *, cyclic: bool = False) -> tuple[np.ndarray, float]:
     """Raise frames in which a link is below y = 0, smoothly over time; return poses and the most that one was raised by, metres."""
     lift = floor_lift(humanoid.lowest_m(poses), times_s, cyclic=cyclic)

@@ -10,13 +10,14 @@ import numpy as np
 from mrs import rotations
 from mrs.body import load_body
 from mrs.errors import InputError, UsageError
-from mrs.formats.carry import floor_lift
+from mrs.formats.carry import floor_lift, loop_of
 from mrs.motion import Motion
 from mrs.world import _rigid, heading_rad, to_world
 
 SEEN, SEEN_SHARE = 0.2, 0.5
 MOST_FRAMES = 2_000_000
 VERTEX_FRAMES = 256
+EXACT, PART_OF_A_FRAME = 1e-6, 0.02
 
 
 def prepare(motion: Motion, *, fps: float | None = None, loop: str | None = None, ground: bool = False, heading: str | None = None,
@@ -25,40 +26,58 @@ def prepare(motion: Motion, *, fps: float | None = None, loop: str | None = None
 
     `loop` is "wrap" or "clamp", `heading` "zero", `trim` "auto"; None leaves things alone.
     """
-    motion, notes = to_world(motion), []
+    motion = to_world(motion)
+    declared, notes = _declared(motion, fps, loop, trim)
+    whole = loop_of(motion) == "wrap" and trim is None
     if trim == "auto":
         motion, note = trimmed(motion)
         notes += note
     if fps is not None:
-        motion = resampled(motion, fps)
+        motion = resampled(motion, fps, slack=PART_OF_A_FRAME if whole else EXACT)
     if loop == "wrap":
         from mrs.formats.cycle import wrapped
 
-        motion, note = wrapped(motion)
+        motion, note = wrapped(motion, whole=whole)
         notes.append(note)
     if heading == "zero":
         motion = facing_forward(motion)
     if ground:
-        motion, most_m = above_floor(motion, cyclic=loop == "wrap")
+        motion, most_m = above_floor(motion, cyclic="wrap" in (loop, declared))
         if most_m > 0.005:
             notes.append(f"Raised by up to {most_m * 100:.1f} cm where the body was below the floor.")
-    asked = {name: value for name, value in (("fps", fps), ("loop", loop), ("ground", ground), ("heading", heading), ("trim", trim)) if value}
+    asked = {name: value for name, value in (("fps", fps), ("loop", loop or declared), ("ground", ground), ("heading", heading), ("trim", trim)) if value}
     return (motion.with_history(stage="export", **asked) if asked else motion), tuple(notes)
 
 
-def resampled(motion: Motion, fps: float) -> Motion:
-    """Resample to times first + k / fps within the motion: slerp for rotations, linear for the rest, joints from the body anew."""
+def _declared(motion: Motion, fps: float | None, loop: str | None, trim: str | None) -> tuple[str | None, list[str]]:
+    """What a motion that its file calls a cycle is once it is trimmed or at another rate, and a note where it is none any more."""
+    if loop is not None or loop_of(motion) != "wrap":
+        return None, []
+    seconds = motion.times_s[-1] - motion.times_s[0]
+    frames = seconds * (fps or 0.0)
+    if trim is None and abs(frames - round(frames)) < PART_OF_A_FRAME:
+        return "wrap", []
+    why = "is trimmed" if trim is not None else f"is no whole number of frames at {fps:g} Hz"
+    return "clamp", [f"The file's cycle of {seconds:.2f} s {why}, so that it is declared to play once. --loop wrap closes it anew."]
+
+
+def resampled(motion: Motion, fps: float, *, slack: float = EXACT) -> Motion:
+    """Resample to times first + k / fps within the motion: slerp for rotations, linear for the rest, joints from the body anew.
+
+    A last frame that the motion misses by up to `slack` frames is made of the motion's end.
+    """
     if not (np.isfinite(fps) and fps > 0):
         raise UsageError(f"Expected --fps above 0, but got {fps}.")
     times = motion.times_s
-    count = int(np.floor((times[-1] - times[0]) * fps + 1e-6)) + 1
+    count = int(np.floor((times[-1] - times[0]) * fps + slack)) + 1
     if count > MOST_FRAMES:
         raise UsageError(f"Expected --fps to give at most {MOST_FRAMES} frames, but {fps:g} Hz gives {count}.")
     at = times[0] + np.arange(count) / fps
+    held = np.minimum(at, times[-1])
     camera = motion.camera if motion.camera is None or motion.camera.is_still else None
     return load_body(motion.body).motion(
-        at, _linear(motion.root_pos_m, times, at), rotations.resample(motion.local_quat_wxyz, times, at), motion.betas,
-        contacts=_linear(motion.contacts, times, at), confidence=_linear(motion.confidence, times, at), frame=motion.frame,
+        at, _linear(motion.root_pos_m, times, held), rotations.resample(motion.local_quat_wxyz, times, held), motion.betas,
+        contacts=_linear(motion.contacts, times, held), confidence=_linear(motion.confidence, times, held), frame=motion.frame,
         camera=camera, history=motion.history)
 
 

@@ -32,15 +32,15 @@ TOLD = ("scipy", "chumpy", "torch")
 _TORCH_MAGIC = 0x1950A86A20F9469CFC6C
 
 
-def read(path: Path | str, what: str) -> Any:
-    """Return what a file holds; `what` says in errors what was expected. Raises InputError."""
+def read(path: Path | str, what: str, told: tuple[str, ...] = TOLD) -> Any:
+    """Return what a file holds; `what` says in errors what was expected, `told` whose objects become bags. Raises InputError."""
     path = Path(path)
     try:
         with open(path, "rb") as file:
             head = file.read(8)
         if zipfile.is_zipfile(path):
-            return _zipped(path)
-        return _unpacked(path, head)
+            return _zipped(path, told)
+        return _unpacked(path, head, told)
     except FileNotFoundError:
         raise InputError(f"Expected {what} at {path}, but there is no such file.") from None
     except InputError:
@@ -49,14 +49,14 @@ def read(path: Path | str, what: str) -> Any:
         raise InputError(f"Expected {what} in {path}, but it can't be read: {reason(error)}.") from None
 
 
-def _zipped(path: Path) -> Any:
+def _zipped(path: Path, told: tuple[str, ...]) -> Any:
     """A file of torch.save since PyTorch 1.6."""
     with zipfile.ZipFile(path) as archive:
         data, storage = _contents(archive)
-        return _settled(_Unpickler(io.BytesIO(data), len(data), storage).load())
+        return _settled(_Unpickler(io.BytesIO(data), len(data), storage, told).load())
 
 
-def _unpacked(path: Path, head: bytes) -> Any:
+def _unpacked(path: Path, head: bytes, told: tuple[str, ...]) -> Any:
     """A file that is no zip: of joblib or np.save, an old one of torch.save, or a plain pickle."""
     with open(path, "rb") as file:
         stream = _unfolded(file, head)
@@ -65,10 +65,9 @@ def _unpacked(path: Path, head: bytes) -> Any:
         size = len(stream.getvalue()) if stream is not file else path.stat().st_size
         if head.startswith(b"\x93NUMPY"):
             return _npy(stream, size)
-        first = _Unpickler(stream, size)
-        value = first.load()
+        value = _Unpickler(stream, size, told=told).load()
         if value == _TORCH_MAGIC:
-            return _old_torch(stream, size)
+            return _old_torch(stream, size, told)
         return _settled(value)
 
 
@@ -115,7 +114,7 @@ def _npy(stream, size: int) -> Any:
     return _numbers(stream.read(), dtype, shape, fortran)
 
 
-def _old_torch(stream, size: int) -> Any:
+def _old_torch(stream, size: int, told: tuple[str, ...] = TOLD) -> Any:
     """The rest of a file of torch.save before PyTorch 1.6: three pickles, and then the numbers of every storage."""
     if _Unpickler(stream, size).load() != 1001:
         raise ValueError("it has an unknown version")
@@ -125,7 +124,7 @@ def _old_torch(stream, size: int) -> Any:
     def storage(key: str, dtype: np.dtype, count: int) -> _Stored:
         return stored.setdefault(key, _Stored(dtype, count))
 
-    value = _Unpickler(stream, size, storage).load()
+    value = _Unpickler(stream, size, storage, told).load()
     for key in _Unpickler(stream, size).load():
         count = int.from_bytes(stream.read(8), "little")
         own = stored.get(str(key))
@@ -290,9 +289,9 @@ class _Unpickler(pickle._Unpickler):
 
     dispatch: ClassVar = dict(pickle._Unpickler.dispatch)
 
-    def __init__(self, stream, size: int, storage=None):
+    def __init__(self, stream, size: int, storage=None, told: tuple[str, ...] = TOLD):
         super().__init__(stream, encoding="latin1")
-        self._stream, self._size, self._storage, self._classes = stream, size, storage, {}
+        self._stream, self._size, self._storage, self._told, self._classes = stream, size, storage, told, {}
 
     def find_class(self, module, name):
         if (module, name) in _FUNCTIONS:
@@ -305,7 +304,7 @@ class _Unpickler(pickle._Unpickler):
             return found
         if module.startswith("joblib") and name == "NumpyArrayWrapper":
             return _Wrapped
-        if module.split(".")[0] in TOLD:
+        if module.split(".")[0] in self._told:
             return self._classes.setdefault((module, name), type(str(name), (Told,), {}))
         raise pickle.UnpicklingError(f"it names {module}.{name}, which is not read")
 

@@ -1,7 +1,8 @@
-"""SMPL's mean skeleton as simulators have it, and our motions on it: what AMASS, PHC, ProtoMotions and MimicKit's SMPL character share.
+"""SMPL's and SMPL-X's mean skeletons as simulators have them, and our motions on them: AMASS, PHC, ProtoMotions, MimicKit's SMPL character.
 
-Joint positions are those of the SMPL humanoid's MJCF (PHC's and MimicKit's smpl.xml: four decimals, neutral, betas 0); nothing of
-SMPL's mesh is here. Bodies are in the MJCF's order, depth first, in axes x forward, y left, z up.
+Joint positions are those of the humanoids' MJCF (neutral, betas 0, four decimals): SMPL's of PHC's and MimicKit's smpl.xml, SMPL-X's of
+ProtoMotions' `data/assets/mjcf/smplx_humanoid.xml` (commit 1faa3be, hands at the middle finger's first joint). Nothing of the meshes is
+here. Bodies are in SMPL's MJCF's order, depth first, in axes x forward, y left, z up.
 """
 
 from __future__ import annotations
@@ -37,19 +38,33 @@ BODIES = tuple(name for name, _, _ in _TABLE)
 FROM_SMPL = np.array([SMPL_24.index(joint) for _, joint, _ in _TABLE])
 """Row of SMPL's order for each body of the MJCF."""
 OFFSETS_M = np.array([place for _, _, place in _TABLE], float)
+"""SMPL's places (24, 3) of bodies in their parents."""
 PARENTS = np.array([-1 if SMPL_PARENTS[row] < 0 else int(np.flatnonzero(FROM_SMPL == SMPL_PARENTS[row])[0]) for row in FROM_SMPL])
-# The pelvis at rest in the model's own axes (left, up, forward): AMASS's `trans` is the pelvis less this, whatever the pose.
+# SMPL-X's places, in the same order.
+_SMPLX_M = (
+    (0, 0, 0), (-0.026, 0.0582, -0.0928), (-0.0094, 0.0547, -0.3788), (-0.0319, -0.0435, -0.4031), (0.1182, 0.0473, -0.058),
+    (-0.0213, -0.0633, -0.1039), (-0.0168, -0.0442, -0.3624), (-0.0202, 0.0154, -0.4107), (0.119, -0.0388, -0.0583),
+    (-0.0276, -0.0028, 0.1099), (-0.0059, 0.0094, 0.1319), (0.0284, -0.0113, 0.0522), (-0.0316, -0.0122, 0.1652), (0.0207, 0.0248, 0.1605),
+    (-0.0072, 0.0464, 0.0849), (-0.0155, 0.1192, 0.0577), (-0.0425, 0.2541, -0.0722), (-0.0025, 0.252, 0.0232), (-0.004, 0.1094, -0.0063),
+    (-0.0134, -0.0477, 0.0843), (-0.0127, -0.1026, 0.0535), (-0.0265, -0.2711, -0.0365), (-0.0153, -0.2493, -0.0045),
+    (-0.0037, -0.1074, -0.0094))
+# The pelvis at rest in the model's own axes (left, up, forward): AMASS's `trans` is the pelvis less this, whatever the pose. Both stand
+# in the MJCFs' first lines, PHC's smpl_humanoid.xml and ProtoMotions' smplx_humanoid.xml.
 REST_PELVIS_M = {"smpl": np.array([-0.0018, -0.2233, 0.0282]), "smplx": np.array([0.0031, -0.3514, 0.0120])}
-# Corners of each foot's and toe's box in its body, and radii about the other bodies' origins: the least that may not go underground.
-_FOOT = ((0.0346, 0.0024, -0.0279), (0.08, 0.045, 0.025))
-_TOE = ((0.0252, -0.01, -0.008), (0.025, 0.045, 0.018))
+# Boxes (centre, half sizes) of feet and toes in their bodies, and radii about the other bodies' origins: the least that may not go
+# underground.
+_BOXES = {"smpl": {"L_Ankle": ((0.0346, 0.0024, -0.0279), (0.08, 0.045, 0.025)), "L_Toe": ((0.0252, -0.01, -0.008), (0.025, 0.045, 0.018)),
+                   "R_Ankle": ((0.0346, -0.0024, -0.0279), (0.08, 0.045, 0.025)), "R_Toe": ((0.0252, 0.01, -0.008), (0.025, 0.045, 0.018))},
+          "smplx": {"L_Ankle": ((0.0232, 0.0407, -0.0287), (0.0857, 0.0498, 0.0463)), "L_Toe": ((0.0256, -0.0065, 0.0034), (0.0495, 0.0478, 0.0205)),
+                    "R_Ankle": ((0.0142, -0.0243, -0.0263), (0.0857, 0.0498, 0.0464)), "R_Toe": ((0.0158, 0.0145, 0.0062), (0.0495, 0.0478, 0.0205))}}
+PLACES_M = {"smpl": OFFSETS_M, "smplx": np.array(_SMPLX_M, float)}
 _RADII_M = {"Pelvis": 0.09, "Hip": 0.055, "Knee": 0.05, "Torso": 0.07, "Spine": 0.075, "Chest": 0.11, "Neck": 0.045, "Head": 0.095,
             "Thorax": 0.055, "Shoulder": 0.045, "Elbow": 0.04, "Wrist": 0.032, "Hand": 0.034}
 
 
 @dataclass(frozen=True)
 class SmplMotion:
-    """A motion of SMPL's mean skeleton in our world (Y up) and SMPL's order.
+    """A motion of the mean skeleton of a family ("smpl" or "smplx") in our world (Y up) and SMPL's order.
 
     root_pos_m (T, 3) pelvis; world (T, 24, 3, 3) global matrices; local_quat_wxyz (T, 24, 4); cyclic where the last frame is the first.
     """
@@ -59,20 +74,21 @@ class SmplMotion:
     world: np.ndarray
     local_quat_wxyz: np.ndarray
     cyclic: bool = False
+    family: str = "smpl"
 
 
-def rest_joints() -> np.ndarray:
+def rest_joints(family: str = "smpl") -> np.ndarray:
     """Joints (24, 3) at rest in SMPL's order and axes (left, up, forward), the pelvis at the origin."""
     placed = np.zeros((len(BODIES), 3))
     for body, parent in enumerate(PARENTS):
-        placed[body] = OFFSETS_M[body] + (placed[parent] if parent >= 0 else 0)
+        placed[body] = PLACES_M[family][body] + (placed[parent] if parent >= 0 else 0)
     joints = np.zeros_like(placed)
     joints[FROM_SMPL] = placed @ TO_SIM
     return joints
 
 
-def to_smpl(motion: Motion, *, limbs: str = "directions", ground: bool = False) -> SmplMotion:
-    """Put a world motion on SMPL's mean skeleton.
+def to_smpl(motion: Motion, *, limbs: str = "directions", ground: bool = False, family: str = "smpl") -> SmplMotion:
+    """Put a world motion on the mean skeleton of SMPL or SMPL-X.
 
     "directions": limbs point where the body's point although rest poses differ, lengths are scaled by the ratio of leg lengths, and
     the path is moved up or down so that the soles come as low as the body's. "rotations": every turn and the pelvis stay as they are,
@@ -81,16 +97,16 @@ def to_smpl(motion: Motion, *, limbs: str = "directions", ground: bool = False) 
     body = load_body(motion.body)
     world, root = body.global_rotations(motion.local_quat_wxyz), motion.root_pos_m
     if limbs == "directions":
-        ours, theirs = body.rest_joints(motion.betas), rest_joints()
+        ours, theirs = body.rest_joints(motion.betas), rest_joints(family)
         world = point_limbs(world, ours, theirs)
         scale, hips = leg_m(theirs) / leg_m(ours), SMPL_24.indices("left_hip", "right_hip")
         root = motion.joints_m[:, hips].mean(1) * scale - world[:, 0] @ theirs[hips].mean(0)
         soles = np.percentile(sole_points(motion)[..., 1].min(1), FLOOR_PERCENTILE) * scale
-        root = root + [0, soles - np.percentile(lowest_m(root, world, feet=True), FLOOR_PERCENTILE), 0]
+        root = root + [0, soles - np.percentile(lowest_m(root, world, feet=True, family=family), FLOOR_PERCENTILE), 0]
     cyclic = loop_of(motion) == "wrap"
     if ground:
-        root = root + floor_lift(lowest_m(root, world), motion.times_s, cyclic=cyclic)[:, None] * [0, 1, 0]
-    return SmplMotion(motion.times_s, root, world, body.local_quats(world), cyclic)
+        root = root + floor_lift(lowest_m(root, world, family=family), motion.times_s, cyclic=cyclic)[:, None] * [0, 1, 0]
+    return SmplMotion(motion.times_s, root, world, body.local_quats(world), cyclic, family)
 
 
 def bodies_in_sim(smpl: SmplMotion) -> tuple[np.ndarray, np.ndarray]:
@@ -99,7 +115,7 @@ def bodies_in_sim(smpl: SmplMotion) -> tuple[np.ndarray, np.ndarray]:
     placed = np.empty((*turned.shape[:2], 3))
     placed[:, 0] = smpl.root_pos_m @ TO_SIM.T
     for body, parent in enumerate(PARENTS[1:], start=1):
-        placed[:, body] = placed[:, parent] + turned[:, parent] @ OFFSETS_M[body]
+        placed[:, body] = placed[:, parent] + turned[:, parent] @ PLACES_M[smpl.family][body]
     return placed, turned
 
 
@@ -110,21 +126,20 @@ def local_in_sim(turned: np.ndarray) -> np.ndarray:
     return rotations.align_hemispheres(rotations.matrix_to_quat(local))
 
 
-def lowest_m(root: np.ndarray, world: np.ndarray, *, feet: bool = False) -> np.ndarray:
+def lowest_m(root: np.ndarray, world: np.ndarray, *, feet: bool = False, family: str = "smpl") -> np.ndarray:
     """Height (T,) of the lowest part of the skeleton, or of its feet alone."""
-    placed, turned = bodies_in_sim(SmplMotion(np.zeros(len(root)), root, world, np.zeros(0)))
+    placed, turned = bodies_in_sim(SmplMotion(np.zeros(len(root)), root, world, np.zeros(0), family=family))
     heights = []
     for row, name in enumerate(BODIES):
-        side, _, part = name.rpartition("_")
-        if part in ("Ankle", "Toe"):
-            heights.append(_box(placed[:, row], turned[:, row], _FOOT if part == "Ankle" else _TOE, -1 if side == "R" else 1))
+        if name in _BOXES[family]:
+            heights.append(_box(placed[:, row], turned[:, row], *_BOXES[family][name]))
         elif not feet:
-            heights.append(placed[:, row, 2] - _RADII_M[part])
+            heights.append(placed[:, row, 2] - _RADII_M[name.rpartition("_")[2]])
     return np.min(heights, 0)
 
 
-def _box(placed: np.ndarray, turned: np.ndarray, box, mirror: int) -> np.ndarray:
-    """Height (T,) of the lowest corner of a box, mirrored for the right side."""
+def _box(placed: np.ndarray, turned: np.ndarray, centre_m, half_m) -> np.ndarray:
+    """Height (T,) of the lowest corner of a box."""
     signs = np.stack(np.meshgrid([-1, 1], [-1, 1], [-1, 1]), -1).reshape(-1, 3)
-    corners = np.array(box[0]) * [1, mirror, 1] + signs * np.array(box[1])
+    corners = np.array(centre_m) + signs * np.array(half_m)
     return placed[:, 2] + (turned[:, 2] @ corners.T).min(1)

@@ -36,7 +36,8 @@ class Browser:
 
     def __init__(self, host: str, port: int, delays: Delays):
         self.server = view.server(host, port, "mrs live")
-        self.server.initial_camera.position, self.server.initial_camera.look_at = (1.5, 1.8, 1.5), (0.0, 0.9, -3.5)
+        camera = self.server.initial_camera
+        camera.fov, camera.position, camera.look_at = view.VIEW_RAD, (1.5, 1.8, 1.5), (0.0, 0.9, -3.5)
         self.delays, self.bodies = delays, {}
         gui = self.server.gui
         self.mesh, self.skeleton = gui.add_checkbox("Mesh", True), gui.add_checkbox("Skeleton", True)

@@ -15,6 +15,7 @@ import numpy as np
 from mrs import rotations
 from mrs.body import load_body
 from mrs.errors import InputError
+from mrs.formats.carry import point_limbs
 from mrs.motion import JOINTS, Motion
 from mrs.physics import deepmimic_body, extra, segments
 from mrs.skeletons import SMPL_24, SMPL_PARENTS
@@ -22,6 +23,7 @@ from mrs.skeletons import SMPL_24, SMPL_PARENTS
 # World (left, up, forward) to MuJoCo's (forward, left, up): (x, y, z) -> (z, x, y).
 TO_Z_UP = np.array([[0.0, 0, 1], [1, 0, 0], [0, 1, 0]])
 ALL = tuple(range(1, JOINTS))
+HIPS = SMPL_24.indices("left_hip", "right_hip")
 # What a policy turns: chest, neck, shoulders, elbows, hips, knees, ankles, toes.
 FOR_POLICIES = tuple(SMPL_24.indices(
     "left_hip", "right_hip", "spine1", "left_knee", "right_knee", "left_ankle", "right_ankle", "left_foot", "right_foot", "neck",
@@ -37,13 +39,18 @@ FRICTION = 1.0
 
 @dataclass(frozen=True)
 class Humanoid:
-    """One person's model: `joints` are the kept joints of SMPL in the order of the model's balls."""
+    """One person's model: `joints` are the kept joints of SMPL in the order of the model's balls.
+
+    With `sizes` "deepmimic" the limbs of the skeleton lie otherwise at rest than the body's: they point as the motion's, and the hips
+    are where it has them, by the ratio of leg lengths.
+    """
 
     person: segments.Segments
     joints: tuple[int, ...]
     timestep_s: float
     betas: np.ndarray
     body: str
+    sizes: str = "person"
 
     @cached_property
     def xml(self) -> str:
@@ -94,7 +101,13 @@ class Humanoid:
         """Turn a world motion into qpos (T, 7 + 4 n); welded joints are left out, their turns folded into what they carry."""
         if motion.frame != "world":
             raise InputError("Expected a motion in the world, but this one is as the camera sees it. Type: mrs run VIDEO")
-        turned = load_body(motion.body).global_rotations(motion.local_quat_wxyz)
+        body = load_body(motion.body)
+        turned, rest = body.global_rotations(motion.local_quat_wxyz), body.rest_joints(motion.betas)
+        scale = self._leg_m(self.person.rest_m) / self._leg_m(rest)
+        place = scale * motion.root_pos_m
+        if self.sizes == "deepmimic":
+            turned = point_limbs(turned, rest, self.person.rest_m)
+            place = scale * motion.joints_m[:, HIPS].mean(1) - turned[:, 0] @ self.person.rest_m[HIPS].mean(0)
         turned = TO_Z_UP @ turned @ TO_Z_UP.T
         shown = dict(zip(self.joints, self.shown_by, strict=True))
         above = [shown.get(joint, 0) for joint in self.parents]
@@ -103,8 +116,7 @@ class Humanoid:
         root = rotations.align_hemispheres(rotations.matrix_to_quat(turned[:, 0]))
         balls = rotations.align_hemispheres(balls)
         balls = balls * np.where(balls[:1, :, :1] < 0, -1, 1)
-        scale = self._leg_m(self.person.rest_m) / self._leg_m(load_body(motion.body).rest_joints(motion.betas))
-        return np.concatenate([scale * motion.root_pos_m @ TO_Z_UP.T, root, balls.reshape(len(motion), -1)], -1)
+        return np.concatenate([place @ TO_Z_UP.T, root, balls.reshape(len(motion), -1)], -1)
 
     def motion(self, times_s: np.ndarray, qpos: np.ndarray) -> Motion:
         """Turn qpos (T, nq) back into a Motion; welded joints keep the T-pose."""
@@ -114,8 +126,13 @@ class Humanoid:
         local[:, list(self.joints)] = TO_Z_UP.T @ rotations.quat_to_matrix(balls) @ TO_Z_UP
         quats = rotations.align_hemispheres(rotations.matrix_to_quat(local))
         body = load_body(self.body)
-        scale = self._leg_m(body.rest_joints(self.betas)) / self._leg_m(self.person.rest_m)
-        return body.motion(times_s, scale * qpos[:, :3] @ TO_Z_UP, quats, self.betas)
+        rest = body.rest_joints(self.betas)
+        place, scale = qpos[:, :3] @ TO_Z_UP, self._leg_m(rest) / self._leg_m(self.person.rest_m)
+        if self.sizes == "deepmimic":
+            world = body.global_rotations(quats)
+            place = place + world[:, 0] @ (self.person.rest_m[HIPS].mean(0) - rest[HIPS].mean(0) / scale)
+            quats = body.local_quats(point_limbs(world, self.person.rest_m, rest))
+        return body.motion(times_s, scale * place, quats, self.betas)
 
     @staticmethod
     def _leg_m(rest_m: np.ndarray) -> float:
@@ -132,7 +149,7 @@ def build(motion: Motion, *, joints: tuple[int, ...] = ALL, mass_kg: float | Non
     """Make the humanoid of a motion's person, or, with `sizes` "deepmimic", one of DeepMimic's lengths, masses and feet."""
     kept = tuple(j for j in _depth_first(0) if j in joints)
     person = segments.of_motion(motion, mass_kg) if sizes == "person" else deepmimic_body.segments()
-    return Humanoid(person, kept, timestep_s, np.asarray(motion.betas, float), motion.body)
+    return Humanoid(person, kept, timestep_s, np.asarray(motion.betas, float), motion.body, sizes)
 
 
 def _depth_first(joint: int) -> list[int]:

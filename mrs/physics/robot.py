@@ -8,6 +8,7 @@ upright; other turns follow.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from mrs.motion import Motion
 from mrs.physics import extra, robot_names
 from mrs.physics.humanoid import TO_Z_UP
 from mrs.physics.kinematics import contacts_of
-from mrs.physics.locking import locked
+from mrs.physics.locking import BLEND_S, locked
 from mrs.physics.states import geom_lows
 from mrs.skeletons import SMPL_24
 from mrs.world.ground import TOUCHING
@@ -29,7 +30,10 @@ CHAINS = (("hip", "knee"), ("knee", "ankle"), ("ankle", "foot"), ("shoulder", "e
 # Cost of position (1/m) and of turning (1/rad) of each task, after the part.
 COSTS = {"pelvis": (2.0, 2.0), "spine3": (0.0, 1.0), "head": (0.0, 0.2), "knee": (2.0, 0.0), "ankle": (20.0, 2.0), "foot": (2.0, 0.0),
          "shoulder": (0.5, 0.0), "elbow": (2.0, 0.0), "wrist": (2.0, 0.0)}
+# While nothing touches, the way of the body counts, not where the feet are: a robot can't tuck as a person does in a somersault.
+PELVIS_IN_FLIGHT = 40.0
 FIRST_ROUNDS, ROUNDS = 80, 12
+STUCK_M = 0.1
 POSTURE, DAMPING, LEAST = 1e-2, 1e-4, 1e-4
 
 
@@ -119,6 +123,7 @@ class _Targets:
         self.lift_m = np.array([0, 0, robot.ankle_m - self.scale * ankle_m])
         self.contacts = contacts_of(motion).reshape(-1, 2, 2).max(-1) > TOUCHING
         self.times_s = motion.times_s
+        self.flight = _flight(self.contacts, motion.times_s)
         self.turns = {joint: self._turn(joint, robot) for joint in robot.ids if COSTS.get(_part(joint), (0, 0))[1] > 0}
         self.places = self._places(robot)
 
@@ -134,11 +139,14 @@ class _Targets:
         places = {"pelvis": self._pelvis(robot)}
         upright = rotations.quat_conjugate(robot.facing)
         for column, side in enumerate(("left", "right")):
-            for part, carrier in (("hip", "pelvis"), ("shoulder", "spine3")):
-                joint = f"{side}_{part}"
-                offset = rotations.quat_rotate(upright, robot.rest_m[joint] - robot.rest_m["pelvis"])
-                ours = self.turned[:, SMPL_24.index(carrier)]
-                places[joint] = places["pelvis"] + rotations.quat_rotate(ours, offset)
+            for joint, carriers in ((f"{side}_hip", ("pelvis",)), (f"{side}_shoulder", ("pelvis", "spine3"))):
+                # From the pelvis to the chest by the pelvis' turn, on by the chest's; a robot without a chest turns there as the chest does.
+                stops = [c for c in carriers if c in robot.ids]
+                place = places["pelvis"]
+                for at, (start, end) in enumerate(zip(stops, (*stops[1:], joint), strict=True)):
+                    turn = self.turned[:, SMPL_24.index(carriers[-1] if len(stops) < len(carriers) else stops[at])]
+                    place = place + rotations.quat_rotate(turn, rotations.quat_rotate(upright, robot.rest_m[end] - robot.rest_m[start]))
+                places[joint] = place
             for a, b in CHAINS:
                 if f"{side}_{a}" in places and f"{side}_{b}" in robot.ids:
                     along = rotations.normalise(self._at(f"{side}_{b}") - self._at(f"{side}_{a}"))
@@ -162,8 +170,16 @@ def _part(joint: str) -> str:
     return joint.split("_")[-1]
 
 
+def _flight(contacts: np.ndarray, times_s: np.ndarray) -> np.ndarray:
+    """How far (T,) each frame is in flight: 0 while a foot touches, 1 from BLEND_S before and after that on."""
+    touching = times_s[contacts.any(1)]
+    if not len(touching):
+        return np.ones(len(times_s))
+    return np.clip(np.abs(times_s[:, None] - touching).min(1) / BLEND_S, 0, 1)
+
+
 def _solve(mink, robot: _Robot, targets: _Targets, shown) -> np.ndarray:
-    """Follow the targets frame by frame, each frame from the last one's answer."""
+    """Follow the targets frame by frame, each frame from the last one's answer, or from the model's rest where that got stuck."""
     model = robot.model
     configuration = mink.Configuration(model)
     tasks = {}
@@ -173,25 +189,44 @@ def _solve(mink, robot: _Robot, targets: _Targets, shown) -> np.ndarray:
                                       orientation_cost=turn if joint in targets.turns else 0.0, lm_damping=1e-3)
     posture = mink.PostureTask(model, cost=POSTURE)
     posture.set_target(model.qpos0)
-    limits = [mink.ConfigurationLimit(model)]
-    qpos = model.qpos0.copy()
-    qpos[:3], qpos[3:7] = targets.places["pelvis"][0], targets.turns["pelvis"][0]
-    configuration.update(qpos)
+    descend = partial(_descend, mink, configuration, tasks, posture, [mink.ConfigurationLimit(model)])
     out = np.empty((len(targets.times_s), model.nq))
     for row in range(len(out)):
-        for joint, task in tasks.items():
-            quat = targets.turns[joint][row] if joint in targets.turns else np.array([1.0, 0, 0, 0])
-            where = targets.places[joint][row] if joint in targets.places else np.zeros(3)
-            task.set_target(mink.SE3.from_rotation_and_translation(mink.SO3(quat), where))
-        for _ in range(FIRST_ROUNDS if row == 0 else ROUNDS):
-            step = mink.solve_ik(configuration, [*tasks.values(), posture], 1.0, "daqp", DAMPING, limits=limits)
-            configuration.integrate_inplace(step, 1.0)
-            if np.abs(step).max() < LEAST:
-                break
+        _aim(mink, tasks, targets, row)
+        rest = model.qpos0.copy()
+        rest[:3], rest[3:7] = targets.places["pelvis"][row], targets.turns["pelvis"][row]
+        if row == 0:
+            configuration.update(rest)
+        missed_m = descend(FIRST_ROUNDS if row == 0 else ROUNDS)
+        if row and missed_m > STUCK_M:
+            before = configuration.q.copy()
+            configuration.update(rest)
+            if descend(FIRST_ROUNDS) > 0.7 * missed_m:
+                configuration.update(before)
         out[row] = configuration.q
         if shown is not None:
             shown(row + 1)
     return out
+
+
+def _aim(mink, tasks: dict[str, Any], targets: _Targets, row: int) -> None:
+    """Set every task's target, and how much the pelvis' place counts, for a frame."""
+    for joint, task in tasks.items():
+        quat = targets.turns[joint][row] if joint in targets.turns else np.array([1.0, 0, 0, 0])
+        where = targets.places[joint][row] if joint in targets.places else np.zeros(3)
+        task.set_target(mink.SE3.from_rotation_and_translation(mink.SO3(quat), where))
+    still = COSTS["pelvis"][0]
+    tasks["pelvis"].set_position_cost(still + (PELVIS_IN_FLIGHT - still) * targets.flight[row])
+
+
+def _descend(mink, configuration, tasks: dict[str, Any], posture, limits: list, rounds: int) -> float:
+    """Take steps of inverse kinematics until they are small; return how far the pelvis or an ankle is off, whichever more, metres."""
+    for _ in range(rounds):
+        step = mink.solve_ik(configuration, [*tasks.values(), posture], 1.0, "daqp", DAMPING, limits=limits)
+        configuration.integrate_inplace(step, 1.0)
+        if np.abs(step).max() < LEAST:
+            break
+    return max(float(np.linalg.norm(tasks[joint].compute_error(configuration)[:3])) for joint in ("pelvis", "left_ankle", "right_ankle"))
 
 
 def _result(motion: Motion, robot: _Robot, targets: _Targets, qpos: np.ndarray) -> Retargeted:

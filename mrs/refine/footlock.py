@@ -49,7 +49,7 @@ def lock_feet(motion: Motion, ground_m: float | None, mode: str = "auto") -> tup
     goals = [soles[:, list(leg[3])] + wish[0] for leg, wish in zip(LEGS, wishes, strict=True)]
     for _ in range(ROUNDS):
         sunk = _moved(turned, joints, soles, goals, [wish[1] for wish in wishes], motion.times_s)
-        joints = body.place(joints[:, 0] + sunk, turned, motion.betas)
+        joints = body.place(joints[:, 0] + sunk, turned, motion.betas, LEG_JOINTS, joints + sunk[:, None])
         soles = body.landmarks(joints, turned, SOLES.names, motion.betas)
     quats = rotations.align_hemispheres(motion.local_quat_wxyz)
     quats[:, LEG_JOINTS] = body.local_quats(turned, LEG_JOINTS)
@@ -87,14 +87,20 @@ def _locks(motion: Motion, soles: np.ndarray, ground_m: float | None, mode: str)
         if mode == "always":
             found = _closed(found, soles[:, point], motion.times_s, ground_m)
         else:
-            found = [rows for rows in found if _spread(soles[slice(*rows), point]) < GLIDES_M]
+            found = [rows for rows, far in zip(found, _spreads(soles[:, point], found), strict=True) if far < GLIDES_M]
         locks.append(found)
     return locks
 
 
-def _spread(places: np.ndarray) -> float:
-    """How far places (n, 3) lie from their mean across the ground at most, in metres."""
-    return float(np.linalg.norm((places - places.mean(0))[:, [0, 2]], axis=-1).max())
+def _spreads(places: np.ndarray, found: list[tuple[int, int]]) -> np.ndarray:
+    """How far places (T, 3) lie from their mean across the ground at most, in metres, in each interval found."""
+    if not found:
+        return np.zeros(0)
+    lengths = np.array([past - first for first, past in found])
+    edges = np.r_[0, np.cumsum(lengths)[:-1]]
+    across = places[np.concatenate([np.arange(*rows) for rows in found])][:, [0, 2]]
+    away = across - np.repeat(np.add.reduceat(across, edges) / lengths[:, None], lengths, 0)
+    return np.sqrt(np.maximum.reduceat((away**2).sum(-1), edges))
 
 
 def _closed(found, places: np.ndarray, times_s: np.ndarray, ground_m: float | None):

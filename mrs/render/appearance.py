@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,6 +33,7 @@ class Appearance:
     light            (3,) in the clip's world: a vertex with normal n was filmed 1 + light n times as bright
     notes            what was filled in or could not be done, a line each
     clip             pictures and motion that it was gathered from, or None where they are gone; not saved
+    behind           what is behind the person by the number of the frame, instead of the background, or None; not saved
     """
 
     colours_rgb: np.ndarray
@@ -45,6 +47,7 @@ class Appearance:
     notes: tuple[str, ...] = ()
     made_from: dict[str, Any] = field(default_factory=dict)
     clip: Clip | None = None
+    behind: Callable[[int], np.ndarray] | None = None
 
     @classmethod
     def plain(cls, colour_rgb: tuple[int, int, int] = PLAIN_RGB, betas: np.ndarray | None = None) -> Appearance:

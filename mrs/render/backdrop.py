@@ -15,12 +15,14 @@ class Backdrop:
     """Pictures (h, w, 3) uint8 without the person, one for each frame of the camera; each call returns one to draw on."""
 
     def __init__(self, appearance: Appearance, camera: Camera, size_px: tuple[int, int]):
-        self.camera, self.size_px = camera, tuple(size_px)
+        self.camera, self.size_px, self._behind = camera, tuple(size_px), appearance.behind
         self.is_own = shows_place(appearance, camera, size_px)
         self._still = fitted(appearance.background_rgb, size_px) if self.is_own else studio(camera, size_px) if camera.is_still else None
 
     def at(self, row: int) -> np.ndarray:
         """The picture behind one frame."""
+        if self._behind is not None:
+            return self._behind(row)
         return self._still.copy() if self._still is not None else studio(self.camera.at(row), self.size_px)
 
 

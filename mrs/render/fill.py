@@ -63,6 +63,6 @@ def unseen_notes(body: Body, known: np.ndarray) -> list[str]:
     share = {name.replace("_", " "): known[region == number].mean() for number, name in enumerate(REGIONS, 1)}
     poor = [name for name, value in share.items() if value < FEW]
     named = ", ".join(poor) if len(poor) <= MANY else "most parts of the body"
-    told = (f"The clip shows little of {named}: {100 * (1 - known.mean()):.0f} % of the body's colours are filled in from the "
-            "other side or from beside.")
+    told = (f"Little is seen of {named}; {100 * (1 - known.mean()):.0f} % of the body's surface takes the colours of its other side or of "
+            "what lies beside.")
     return [told] if poor else []

@@ -104,17 +104,21 @@ class Film:
 
     def pictures(self, renderer) -> Iterator[np.ndarray]:
         """Yield every picture; what the renderer could not do is among the notes afterwards."""
-        count = 0
-        for picture in renderer.render(self.motion, self.appearance, self.camera, self.size_px):
-            if picture.shape != (self.size_px[1], self.size_px[0], 3) or picture.dtype != np.uint8:
-                raise PluginError(f"Expected renderer '{renderer.name}' to yield uint8 ({self.size_px[1]}, {self.size_px[0]}, 3), but it "
-                                  f"yielded {picture.dtype} {picture.shape}.")
-            count += 1
-            yield picture
+        yield from checked(renderer, self.motion, self.appearance, self.camera, self.size_px)
         self.notes += [note for note in getattr(renderer, "notes", ()) if note not in self.notes]
-        if count != len(self.motion):
-            raise PluginError(f"Expected renderer '{renderer.name}' to yield a picture for each of {len(self.motion)} frames, but it "
-                              f"yielded {count}.")
+
+
+def checked(renderer, motion: Motion, appearance: Appearance, camera: Camera, size_px: tuple[int, int]) -> Iterator[np.ndarray]:
+    """Yield what a renderer draws; refuse pictures of another shape and another number than frames."""
+    count = 0
+    for picture in renderer.render(motion, appearance, camera, size_px):
+        if picture.shape != (size_px[1], size_px[0], 3) or picture.dtype != np.uint8:
+            raise PluginError(f"Expected renderer '{renderer.name}' to yield uint8 ({size_px[1]}, {size_px[0]}, 3), but it "
+                              f"yielded {picture.dtype} {picture.shape}.")
+        count += 1
+        yield picture
+    if count != len(motion):
+        raise PluginError(f"Expected renderer '{renderer.name}' to yield a picture for each of {len(motion)} frames, but it yielded {count}.")
 
 
 def renderer_of(registry: Registry, name: str, values: dict[str, Any], *, seed: int = 0, device: str = "cpu"):

@@ -67,6 +67,10 @@ class GlRasteriser:
         crop = crop_of(pixels, size_px)
         if crop is None:
             return None
+        with self.context:
+            return self._drawn(points_camera, colours, K, crop)
+
+    def _drawn(self, points_camera: np.ndarray, colours: np.ndarray, K: np.ndarray, crop: tuple[int, int, int, int]) -> Layer:
         x0, y0, x1, y1 = crop
         width, height = (-(-n // STEP_PX) * STEP_PX for n in (x1 - x0, y1 - y0))
         self._upload(_clip_space(points_camera, K, (x0, y0), (width, height)), colours)

@@ -12,6 +12,7 @@ from mrs.motion import Motion
 from mrs.report import paint
 
 PANEL_PX = (360, 480)
+INK = (40, 40, 40)
 FOV_DEG = 34.0
 AWAY_M, ABOVE_M, LOOK_M = 4.6, 1.5, 0.85
 TURN_DEG = 35.0
@@ -64,8 +65,8 @@ class _Panel:
         rgb = np.full((PANEL_PX[1], PANEL_PX[0], 3), _SKY, np.uint8)
         _ground(rgb, camera, self.centre[row])
         paint.paint_mesh(rgb, camera.to_camera(self._vertices(row)), self.body.faces, camera.K, self.colour, 1.0)
-        paint.paint_text(rgb, self.title, (PANEL_PX[0] / 2, 28), 17, centred=True)
-        paint.paint_text(rgb, f"{time_s:.2f} s", (8, PANEL_PX[1] - 10), 13)
+        paint.paint_text(rgb, self.title, (PANEL_PX[0] / 2, 28), 17, INK, centred=True)
+        paint.paint_text(rgb, f"{time_s:.2f} s", (8, PANEL_PX[1] - 10), 13, INK)
         return rgb
 
     def _vertices(self, row: int) -> np.ndarray:

@@ -26,7 +26,7 @@ MEASURES = (
 )
 ABOUT = {
     "tracks.npz": "who is where in the picture; edit it with mrs tracks", "run.json": "everything about this run, for programs",
-    "overlay.mp4": "the bodies over the video", "synth.mp4": "the video beside its person re-enacting",
+    "overlay.mp4": "the bodies over the video", "synth.mp4": "the video beside its people re-enacting",
     "appearance.npz": "how the person and the place look", "camera.npz": "the camera of every frame", "motion.npz": "the refined motion as arrays",
     "lifted.npz": "what the lifter said, before refinement", "motion.bvh": "the refined motion for Blender, Unreal, Maya and others",
 }

@@ -21,11 +21,11 @@ class Check:
 
     def __call__(self, trainer) -> dict[str, float]:
         p, model = self.pairs, trainer.model.eval()
-        out = pairs.transferred(model, p.source, *p.starts)
+        out = pairs.transferred(model, p.source, *p.starts, fitting=False)
         found = self.classifier.logits(out).argmax(-1)
         source = balanced(found == p.source_label, p.source_label)
         target = balanced(found == p.target_label, p.source_label)
-        own = pairs.transferred(model, p.source, p.source[:, 1], p.source[:, 0])
+        own = pairs.transferred(model, p.source, p.source[:, 1], p.source[:, 0], fitting=False)
         moves = [np.abs(np.diff(v[..., JOINTS], axis=1)).mean() for v in (own, out, p.source[:, 1:])]
         trainer.model.train()
         found = {"ceiling": self.ceiling, "source": source, "target": target, "speed_own": moves[0] / moves[2],

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from mrs.synth import classify, networks, pairs, predict, probes
+from mrs.synth import classify, fit, networks, pairs, predict, probes
 from mrs.synth import played as measures
 from mrs.synth.checks import balanced
 from mrs.synth.played import Played
@@ -74,8 +74,7 @@ class Method:
 def of_weights(weights, name: str = "bds") -> Method:
     """The model, as `mrs transfer` runs it."""
     def code(windows):
-        with torch.no_grad():
-            return weights.model.encode(torch.as_tensor(windows))[0].numpy()
+        return fit.codes(weights.model, windows).numpy()
 
     def reenact(drawn):
         return _bodies(pairs.transferred(weights.model, drawn.source, *drawn.starts))

@@ -117,8 +117,11 @@ def headings(root: np.ndarray) -> np.ndarray:
 
 def yaw_matrix(angle: np.ndarray) -> np.ndarray:
     """Turns about Y (..., 3, 3) by angles in radians."""
-    zero = np.zeros_like(angle)
-    return rotations.axis_angle_to_matrix(np.stack([zero, angle, zero], -1))
+    out = np.zeros((*np.shape(angle), 3, 3))
+    out[..., 0, 0] = out[..., 2, 2] = np.cos(angle)
+    out[..., 0, 2] = np.sin(angle)
+    out[..., 2, 0], out[..., 1, 1] = -out[..., 0, 2], 1
+    return out
 
 
 def to_features(motion: Motion) -> np.ndarray:

@@ -20,6 +20,7 @@ AHEAD = 3
 CHUNK = 4
 WAVES = 22
 POSTURE = 69
+FAR_M, EASE_S = 0.3, 0.3
 
 
 @dataclass(frozen=True)
@@ -135,13 +136,17 @@ class BehaviourNet(nn.Module):
         rest = self.normalised(window)[:, 1:, POSE_SIZE:]
         return self.encoder(torch.cat([pose, rest], -1))
 
-    def plan(self, z: torch.Tensor) -> torch.Tensor:
-        """z (B, latent) to features (B, window + 1, SIZE), whose contacts are logits."""
+    def plan(self, z: torch.Tensor, gain: float | None = None) -> torch.Tensor:
+        """z (B, latent) to features (B, window + 1, SIZE), whose contacts are logits; changes are `gain` as large as learned.
+
+        Without one, that is 1 in training and what the shape says in use.
+        """
         out = self.planner(z)
         state = out[..., STATE] * self.std[STATE] + self.mean[STATE]
-        if not self.training:
+        gain = (1.0 if self.training else self.shape.gain) if gain is None else gain
+        if gain != 1:
             about = state[..., :POSE_SIZE].mean(-2, keepdim=True)
-            state = torch.cat([about, torch.zeros_like(state[..., :1, POSE_SIZE:])], -1) * (1 - self.shape.gain) + self.shape.gain * state
+            state = torch.cat([about, torch.zeros_like(state[..., :1, POSE_SIZE:])], -1) * (1 - gain) + gain * state
         return torch.cat([state, out[..., CONTACT]], -1)
 
     def roll(self, plan: torch.Tensor, z: torch.Tensor, start: torch.Tensor, before: torch.Tensor) -> torch.Tensor:
@@ -213,6 +218,20 @@ def inertialised(window: torch.Tensor, start: torch.Tensor, before: torch.Tensor
     decayed = matrix @ torch.stack([off, speed], 1)
     moved = torch.cat([window[:, 2:, STATE] + decayed, window[:, 2:, CONTACT]], -1)
     return torch.cat([start[:, None], moved], 1)
+
+
+def eased(plan: torch.Tensor, start: torch.Tensor) -> torch.Tensor:
+    """Plans (B, T + 1, SIZE) that come from far starts (B, SIZE) as slowly as bodies do: from the floor nobody is up at once.
+
+    Where the pelvis has FAR_M or more to rise or fall, what is off in posture decays with a half-life of EASE_S.
+    """
+    off = (start - plan[:, 0])[:, :POSE_SIZE]
+    far = off[:, :1].abs() >= FAR_M
+    if not far.any():
+        return plan
+    late = 2 * np.log(2) / EASE_S / RATE_HZ * torch.arange(plan.shape[1], dtype=plan.dtype, device=plan.device)[:, None]
+    moved = plan[..., :POSE_SIZE] + torch.where(far, off, 0.0)[:, None] * (1 + late) * torch.exp(-late)
+    return torch.cat([moved, plan[..., POSE_SIZE:]], -1)
 
 
 class PostureProbe(nn.Module):

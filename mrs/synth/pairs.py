@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from mrs.errors import InputError
+from mrs.synth import fit, networks
 from mrs.synth.features import CONTACT
 from mrs.synth.windows import Windows
 
@@ -49,19 +50,21 @@ def make(windows: Windows, seed: int, per_label: int = PER_LABEL, split: str = "
     return Pairs(windows.take(rows[s]), windows.take(rows[t]), labels[s], labels[t], clips[s], clips[t])
 
 
-def transferred(model, windows: np.ndarray, start: np.ndarray, before: np.ndarray, size: int = 256) -> np.ndarray:
-    """Re-enact windows (n, WINDOW + 2, SIZE) from starts with the mean of z: features (n, WINDOW + 1, SIZE)."""
+def transferred(model, windows: np.ndarray, start: np.ndarray, before: np.ndarray, fitting: bool = True) -> np.ndarray:
+    """Re-enact windows (n, WINDOW + 2, SIZE) from starts: features (n, WINDOW + 1, SIZE).
+
+    With codes that were fitted, as commands do it, or with the encoder's mean, as quick looks while training do.
+    """
     parts = []
-    with torch.no_grad():
-        for at in range(0, len(windows), size):
-            rows = slice(at, at + size)
-            mu, _ = model.encode(torch.as_tensor(windows[rows, 1:]))
-            parts.append(rolled(model, mu, torch.as_tensor(start[rows]), torch.as_tensor(before[rows])))
+    for at in range(0, len(windows), fit.AT_ONCE):
+        rows = slice(at, at + fit.AT_ONCE)
+        z = fit.codes(model, windows[rows, 1:], fitting)
+        parts.append(rolled(model, z, torch.as_tensor(start[rows]), torch.as_tensor(before[rows])))
     return np.concatenate(parts)
 
 
 def rolled(model, z: torch.Tensor, start: torch.Tensor, before: torch.Tensor) -> np.ndarray:
     """Roll out z (n, latent) from starts (n, SIZE): features (n, WINDOW + 1, SIZE) with contacts as probabilities."""
     with torch.no_grad():
-        out = model.roll(model.plan(z), z, start, before)
+        out = model.roll(networks.eased(model.plan(z), start), z, start, before)
         return torch.cat([out[..., : CONTACT.start], torch.sigmoid(out[..., CONTACT])], -1).numpy()

@@ -87,7 +87,7 @@ def library(model, motions: list[tuple[str, Motion]]) -> Library:
     codes, postures, where = [], [], []
     for name, motion in motions:
         try:
-            z, rows, prepared = transfer.encode(model, motion, name)
+            z, rows, prepared = transfer.encode(model, motion, name, fitting=False)
         except InputError:
             continue
         values = features.to_features(prepared)
@@ -113,7 +113,7 @@ def nearest(model, motion: Motion, known: Library, count: int, at_s: float | Non
     At most one window of a file, so that a list is not one clip many times. Distances in behaviour are in deviations of
     the library's codes (root mean square over dimensions), in posture in metres (the same over joints).
     """
-    z, rows, prepared = transfer.encode(model, motion, "the motion")
+    z, rows, prepared = transfer.encode(model, motion, "the motion", fitting=False)
     middle = (prepared.times_s[-1] - prepared.times_s[0] - model.shape.window / RATE_HZ) / 2
     row = int(np.argmin(np.abs(rows / RATE_HZ - (middle if at_s is None else at_s))))
     scale = known.codes.std(0) + 1e-6

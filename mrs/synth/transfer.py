@@ -11,7 +11,7 @@ from mrs import rotations
 from mrs.errors import InputError
 from mrs.motion import Motion
 from mrs.refine.solver import one_quick_thread
-from mrs.synth import features
+from mrs.synth import features, fit, networks
 from mrs.synth.features import CONTACT, POSE_SIZE, RATE_HZ, SPEED
 
 HOP = 12
@@ -61,13 +61,14 @@ def source_windows(values: np.ndarray, window: int, hop: int = HOP, where: str =
     return values[rows[:, None] + np.arange(window + 1)], rows
 
 
-def encode(model, motion: Motion, where: str = "the source") -> tuple[torch.Tensor, np.ndarray, Motion]:
-    """Codes (n, latent) of the overlapping windows of a motion, their first rows, and the motion as prepared."""
+def encode(model, motion: Motion, where: str = "the source", fitting: bool = True) -> tuple[torch.Tensor, np.ndarray, Motion]:
+    """Codes (n, latent) of the overlapping windows of a motion, their first rows, and the motion as prepared.
+
+    To re-enact it, codes are fitted to the windows; to compare it, without `fitting`, the encoder's means will do.
+    """
     motion = features.prepared(motion, where)
     windows, rows = source_windows(features.to_features(motion), model.shape.window, where=where)
-    with torch.no_grad():
-        mu, _ = model.encode(torch.as_tensor(windows, dtype=torch.float32))
-    return mu, rows, motion
+    return fit.codes(model, windows, fitting), rows, motion
 
 
 def blended(model, z: torch.Tensor, rows: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
@@ -92,7 +93,7 @@ def rolled(model, plan: torch.Tensor, z: torch.Tensor, start: Start) -> np.ndarr
     """Roll out along a plan: features (T, SIZE) with contacts as probabilities."""
     first, before = (torch.as_tensor(v[None], dtype=torch.float32) for v in (start.frame, start.before))
     with torch.no_grad():
-        out = model.roll(plan, z, first, before)[0]
+        out = model.roll(networks.eased(plan, first), z, first, before)[0]
         out[1:, CONTACT] = torch.sigmoid(out[1:, CONTACT])
     return out.numpy().astype(float)
 
@@ -135,15 +136,15 @@ def _pinned_together(values: np.ndarray, start: Start) -> list[Motion]:
     long = np.concatenate([ends[0], own, ends[1]], 1)
     times = np.arange(count * long.shape[1]) / RATE_HZ
     whole = features.to_motion(long.reshape(-1, long.shape[2]), start.like, times, start.place_m, start.yaw_rad)
-    turned = np.cumsum(long[..., SPEED][..., 2].sum(1)) / RATE_HZ
-    locked, out = lock_feet(whole, 0.0)[0], []
-    for number in range(count):
-        first = number * long.shape[1] + APART
-        part, place = locked.part(first, first + frames), whole.root_pos_m[first, [0, 2]]
-        turn = features.yaw_matrix(np.array(-(turned[number - 1] if number else 0.0)))
-        shift = np.array([start.place_m[0], 0, start.place_m[1]]) - turn @ np.array([place[0], 0, place[1]])
-        part = replace(_rigid(part, turn, shift), times_s=np.arange(frames) / RATE_HZ)
-        out.append(replace(part, contacts=np.clip(values[number, :, CONTACT], 0, 1)))
+    locked = lock_feet(whole, 0.0)[0]
+    turned = np.r_[0, np.cumsum(long[..., SPEED][..., 2].sum(1))[:-1]] / RATE_HZ
+    turn = features.yaw_matrix(-turned)
+    place = whole.root_pos_m[APART :: long.shape[1]] * [1, 0, 1]
+    shift = np.array([start.place_m[0], 0, start.place_m[1]]) - (turn @ place[..., None])[..., 0]
+    back = _rigid(locked, *(np.repeat(v, long.shape[1], 0) for v in (turn, shift)))
+    out, times = [], np.arange(frames) / RATE_HZ
+    for first, contacts in zip(range(APART, len(back), long.shape[1]), np.clip(values[..., CONTACT], 0, 1), strict=True):
+        out.append(replace(back.part(first, first + frames), times_s=times, contacts=contacts))
     return out
 
 

@@ -19,7 +19,8 @@ from mrs.view.film import Pictures
 from mrs.view.items import Item
 
 SPEEDS = ("0.1", "0.25", "0.5", "1", "2")
-TICK_S = 1 / 60
+TICK_S, PICTURE_S = 1 / 60, 0.08
+MARGIN_M, FROM = 3.0, (0.45, 0.3, 1.0)
 
 
 class App:
@@ -35,7 +36,7 @@ class App:
         self.bodies = [MotionView(self.server, f"/{number:02d}", item.motion, item.colour, item.label if len(self.items) > 1 else "",
                                   camera=self._has_camera(number - 1)) for number, item in enumerate(self.items, 1)]
         self.pictures = {item.film: Pictures(item.film) for item in self.items if item.film is not None}
-        self._pictured: dict[int, int] = {}
+        self._pictured: dict[int, tuple[int, float]] = {}
         self._panel()
         self.arrange(shown.default_arrangement(self.items))
         self.show(0.0, again=True)
@@ -63,9 +64,10 @@ class App:
             body.place(turn, shift)
         ways = [item.motion.root_pos_m @ turn.T + shift for item, (turn, shift) in zip(self.items, places, strict=True)]
         low, high = np.min([w.min(0) for w in ways], 0), np.max([w.max(0) for w in ways], 0)
-        middle, reach = (low + high) / 2, float(max(np.linalg.norm(high - low), 2.0))
-        self.server.initial_camera.look_at = (middle[0], 0.9, middle[2])
-        self.server.initial_camera.position = (middle[0] + 0.5 * reach, 0.9 + 0.4 * reach, middle[2] + 1.1 * reach)
+        view.ground(self.server, low[::2] - MARGIN_M, high[::2] + MARGIN_M)
+        look_at = np.array([(low[0] + high[0]) / 2, max((low[1] + high[1]) / 2, 0.8), (low[2] + high[2]) / 2])
+        camera, away_m = self.server.initial_camera, 1.1 * np.linalg.norm(high - low) + 2.5
+        camera.fov, camera.look_at, camera.position = view.VIEW_RAD, look_at, look_at + away_m * np.array(FROM) / np.linalg.norm(FROM)
 
     def show(self, at_s: float, again: bool = False) -> int:
         """Show everybody at a time; return how many bodies moved."""
@@ -80,13 +82,14 @@ class App:
             return moved
 
     def _aim(self, number: int, item: Item, body: MotionView, row: int) -> None:
-        """Turn the camera of a body, with the picture that it saw, once for each picture."""
+        """Turn the camera of a body, with the picture that it saw, once for each picture and while it plays a dozen a second."""
         if body.frustum is None or not body.frustum.visible:
             return
-        found = self.pictures[item.film].at(item.motion.times_s[row]) if item.film is not None else None
-        new = found is not None and self._pictured.get(number) != found[0]
+        soon = self.playing and time.monotonic() - self._pictured.get(number, (0, 0.0))[1] < PICTURE_S
+        found = self.pictures[item.film].at(item.motion.times_s[row]) if item.film is not None and not soon else None
+        new = found is not None and self._pictured.get(number, (-1, 0.0))[0] != found[0]
         if new:
-            self._pictured[number] = found[0]
+            self._pictured[number] = found[0], time.monotonic()
         if new or not item.motion.camera.is_still:
             body.aim(item.motion.camera.at(row), found[1] if new else None)
 
@@ -178,7 +181,7 @@ class App:
             self.time_s = at_s
             if now - told > 0.5:
                 self.rate_hz = moved / (now - told)
-                self.told.content = f"{self.rate_hz:.0f} frames a second"
+                self.told.content = f"{self.rate_hz:.0f} frames a second sent"
                 self.slider.value = round(min(at_s, self.length_s), 3)
                 told, moved = now, 0
             self._stopped.wait(max(TICK_S - (time.monotonic() - now), 0.001))

@@ -15,7 +15,24 @@ from mrs.world.ground import sole_points
 
 PARTS = ("mesh", "skeleton", "contacts", "path", "camera")
 CONTACT = (220, 50, 50)
+SEEN_THROUGH = 0.5
 _BONES = np.array([(parent, joint) for joint, parent in enumerate(SMPL_PARENTS) if parent >= 0])
+_SIDES = np.array([(1, 0, 2), (2, 0, 3), (3, 0, 4), (4, 0, 1), (1, 2, 5), (2, 3, 5), (3, 4, 5), (4, 1, 5)])
+
+
+def bone_mesh(rest_m: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Shape a skeleton at rest (24, 3): an octahedron a bone; return vertices, faces, and weights (V, 24) that hold it to its parent."""
+    vertices, faces = [], []
+    for number, (parent, joint) in enumerate(_BONES):
+        start, way = rest_m[parent], rest_m[joint] - rest_m[parent]
+        length = max(float(np.linalg.norm(way)), 1e-6)
+        across = np.cross(way, np.eye(3)[np.abs(way).argmin()])
+        across *= min(0.12 * length, 0.02) / np.linalg.norm(across)
+        other = np.cross(way, across) / length
+        belt = start + 0.2 * way
+        vertices.append([start, belt + across, belt + other, belt - across, belt - other, start + way])
+        faces.append(_SIDES + 6 * number)
+    return np.concatenate(vertices), np.concatenate(faces), np.repeat(np.eye(JOINTS)[_BONES[:, 0]], 6, axis=0)
 
 
 class BodyView:
@@ -31,8 +48,9 @@ class BodyView:
         self.mesh = scene.add_mesh_skinned(f"{name}/mesh", body.template_m + body.shape_m @ betas, body.faces, bone_wxyzs=upright,
                                            bone_positions=rest, skin_weights=body.weights, color=colour)
         dark = tuple(int(value * 0.55) for value in colour)
-        self.bones = scene.add_line_segments(f"{name}/skeleton", rest[_BONES], dark, thickness=0.02)
-        self.joints = scene.add_point_cloud(f"{name}/joints", rest, dark, point_size=0.02, point_shape="circle", precision="float32")
+        points, faces, held = bone_mesh(rest)
+        self.bones = scene.add_mesh_skinned(f"{name}/skeleton", points, faces, bone_wxyzs=upright, bone_positions=rest, skin_weights=held,
+                                            color=dark, flat_shading=True)
         self.marks = [scene.add_icosphere(f"{name}/contact{n}", 0.045, CONTACT, subdivisions=1, visible=False) for n in range(4)]
         self._marked = True
         self.label = scene.add_label(f"{name}/label", label, anchor="bottom-center") if label else None
@@ -46,8 +64,8 @@ class BodyView:
 
     def show(self, parts: dict[str, bool]) -> None:
         """Show or hide parts by name."""
-        self.mesh.visible = parts["mesh"]
-        self.bones.visible = self.joints.visible = parts["skeleton"]
+        self.mesh.visible, self.bones.visible = parts["mesh"], parts["skeleton"]
+        self.mesh.opacity = SEEN_THROUGH if parts["skeleton"] else None
         self._marked = parts["contacts"]
         for handle, part in ((self.path, "path"), (self.frustum, "camera")):
             if handle is not None:
@@ -57,13 +75,14 @@ class BodyView:
         """Draw the pelvis' whole way (T, 3)."""
         if len(root_pos_m) > 1:
             self.path = self.server.scene.add_line_segments(f"{self.name}/path", np.stack([root_pos_m[:-1], root_pos_m[1:]], 1), self.colour,
-                                                            thickness=0.012)
+                                                            thickness=2.0, thickness_units="screen")
 
     def add_camera(self, camera: Camera, size_m: float) -> None:
         """Draw the camera of the first frame with a picture `size_m` ahead; :meth:`aim` moves it."""
         width, height = camera.size_px
         fov = 2 * np.arctan(height / 2 / camera.focal_px)
-        self.frustum = self.server.scene.add_camera_frustum(f"{self.name}/camera", fov, width / height, scale=size_m, color=self.colour)
+        self.frustum = self.server.scene.add_camera_frustum(f"{self.name}/camera", fov, width / height, scale=size_m, color=self.colour,
+                                                              thickness=2.0, thickness_units="screen", format="jpeg", jpeg_quality=75)
         self.aim(camera.at(0))
 
     def aim(self, camera: Camera, picture: np.ndarray | None = None) -> None:
@@ -75,11 +94,9 @@ class BodyView:
     def pose(self, turned_wxyz: np.ndarray, joints_m: np.ndarray, soles_m: np.ndarray, contacts: np.ndarray) -> None:
         """Show one frame: global rotations (24, 4), joints (24, 3), heels and toes (4, 3) with their contact probabilities (4,)."""
         with self.server.atomic():
-            for bone, turn, joint in zip(self.mesh.bones, turned_wxyz, joints_m, strict=True):
-                bone.wxyz, bone.position = turn, joint
-            if self.bones.visible:
-                self.bones.points = joints_m[_BONES].astype(np.float32)
-                self.joints.points = joints_m.astype(np.float32)
+            for part in (part for part in (self.mesh, self.bones) if part.visible):
+                for bone, turn, joint in zip(part.bones, turned_wxyz, joints_m, strict=True):
+                    bone.wxyz, bone.position = turn, joint
             for mark, sole, contact in zip(self.marks, soles_m, contacts, strict=True):
                 shown = bool(self._marked and contact > 0.5)
                 if shown:

@@ -157,7 +157,7 @@ class MMPoseModel:
                              f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}") from error
         if self.checkpoint is not None:
             content = read_checkpoint(self.checkpoint)
-            _fill(model, content, self.checkpoint, self.choice.config)
+            fill(model, content, self.checkpoint, self.choice.config)
             meta = content.get("meta")
             if isinstance(meta, dict) and isinstance(meta.get("dataset_meta"), dict):
                 model.dataset_meta = meta["dataset_meta"]
@@ -231,13 +231,13 @@ def _drop_scope(node) -> None:
             _drop_scope(value)
 
 
-def _fill(model, content: dict, path: Path, config: Path) -> None:
+def fill(model, content: dict, path: Path, config: Path, option: str = "detector.config") -> None:
     """Copy a checkpoint's tensors into a model; refuse one of another model."""
     import torch
 
     state = content.get("state_dict", content)
     if not isinstance(state, dict) or not any(isinstance(v, torch.Tensor) for v in state.values()):
-        raise InputError(f"Expected a state_dict of tensors in {path}, but found none. Is it a checkpoint of mmpose 1.x?")
+        raise InputError(f"Expected a state_dict of tensors in {path}, but found none. Is it a checkpoint of OpenMMLab's?")
     state = {re.sub(r"^module\.", "", str(name)): value for name, value in state.items()}
     wanted = {name: value for name, value in model.state_dict().items() if not name.endswith("num_batches_tracked")}
     bad = [name for name, value in wanted.items()
@@ -246,7 +246,7 @@ def _fill(model, content: dict, path: Path, config: Path) -> None:
         first = state.get(bad[0])
         got = f"is {tuple(first.shape)} there, not {tuple(wanted[bad[0]].shape)}" if isinstance(first, torch.Tensor) else "is not there"
         raise InputError(f"Expected {path} to be a checkpoint of {config.name}, but {len(bad)} of {len(wanted)} tensors do not "
-                         f"fit ({bad[0]} {got}). Type the config it was trained with: --set detector.config=NAME")
+                         f"fit ({bad[0]} {got}). Type the config it was trained with: --set {option}=NAME")
     model.load_state_dict({name: value for name, value in state.items() if name in model.state_dict()}, strict=False)
 
 

@@ -25,7 +25,7 @@ class MMPose:
         config: str = mrs.option("body26", "mmpose config: file, name, or alias (body26: RTMPose-m with feet).")
         checkpoint: str = mrs.option("", "Its weights; empty: fetched as mmpose lists them.")
         flip_test: bool | None = mrs.option(None, "Look at each crop mirrored as well; none: as the config says.")
-        finder_config: str = mrs.option("", "mmdet config to find people with; empty: the embedded finder.")
+        finder_config: str = mrs.option("", "mmdet config to find people with: file, or name out of its wheel; empty: the embedded finder.")
         finder_checkpoint: str = mrs.option("", "Weights of the mmdet config.")
         max_people: int = mrs.option(6, "Follow at most this many people at once.", min=1, max=32)
         score_threshold: float = mrs.option(0.2, "Start following people the finder scores at least this.", min=0, max=1)

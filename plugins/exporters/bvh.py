@@ -44,13 +44,13 @@ def _deepmimic(motion, path, options) -> tuple[str, ...]:
     from mrs.formats import bvh, bvh_deepmimic, deepmimic
     from mrs.formats.bvh_motion import UNITS_PER_M
     from mrs.formats.carry import came_from
-    from mrs.formats.exporting import evenly, ready
+    from mrs.formats.exporting import evenly, read_by, ready
 
     if options.up != "y":
         raise UsageError("Expected --set up=y with names=deepmimic, whose axes are fixed, but got up=z.")
     motion, fps, notes = evenly(ready(motion, path, frames=2), "BVH")
     own = came_from(motion, "deepmimic")
-    frames, more = deepmimic.frames_of(motion, limbs="rotations" if own else "directions", forward="same" if own else "x", ground=not own)
+    frames, more = deepmimic.frames_of(motion, limbs=read_by(motion, "deepmimic"), forward="same" if own else "x", ground=not own)
     bvh.write(path, bvh_deepmimic.to_bvh(frames[:, 1:], 1 / fps, order=options.order, channels=options.channels,
                                          units_per_m=UNITS_PER_M[options.unit], tpose_first=options.tpose_first))
     return notes + more

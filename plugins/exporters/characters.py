@@ -6,7 +6,7 @@ import mrs
 
 _LIMBS = ("auto", "directions", "rotations")
 _LIMBS_HELP = ("directions: limbs point as the person's, though rest poses differ; rotations: turns from the rest pose carry over; "
-               "auto: rotations for a motion read from this very format, else directions.")
+               "auto: as it was read for a motion from this very format, else directions.")
 _GROUND = "Raise frames in which a link would be below the floor: yes, no, or auto (not for a motion read from this very format)."
 _YES = ("auto", "yes", "no")
 
@@ -152,18 +152,21 @@ class AmassExporter:
 
 
 class GmrExporter:
-    """Write what GMR's smplx_to_robot.py reads: AMASS npz of SMPL-X, its first beta saying the person's stature."""
+    """Write what GMR's smplx_to_robot.py reads: AMASS npz of SMPL-X's mean body, at 30 Hz or more."""
 
     name = "gmr"
     suffix = ".npz"
 
     class Options:
+        betas: str = mrs.option("zero", "zero: the mean body, 1.66 m to GMR, on which the motion was put; stature: the first says how tall the "
+                                "person is, which makes GMR's targets larger and leaves the soles where the mean body has them.",
+                                choices=("zero", "stature"))
         limbs: str = mrs.option("auto", _LIMBS_HELP, choices=_LIMBS)
         ground: str = mrs.option("auto", _GROUND, choices=_YES)
 
     def write(self, motion, path):
         """Write a motion; return notes."""
-        return _write_amass(motion, path, self.options, "smplx", "stature")
+        return _write_amass(motion, path, self.options, "smplx", self.options.betas, least_hz=30.0)
 
 
 class GmrLafan1Exporter:
@@ -186,21 +189,25 @@ class GmrLafan1Exporter:
         return notes
 
 
-def _smpl(options, motion):
-    """Put a motion on SMPL's mean skeleton as the options say."""
+def _smpl(options, motion, family: str = "smpl"):
+    """Put a motion on SMPL's or SMPL-X's mean skeleton as the options say."""
     from mrs.formats.exporting import settled
     from mrs.formats.smpl_skeleton import to_smpl
 
     chosen = settled(options, motion, "amass")
-    return to_smpl(motion, limbs=chosen["limbs"], ground=chosen["ground"])
+    return to_smpl(motion, limbs=chosen["limbs"], ground=chosen["ground"], family=family)
 
 
-def _write_amass(motion, path, options, form: str, betas: str) -> tuple[str, ...]:
+def _write_amass(motion, path, options, form: str, betas: str, least_hz: float = 0.0) -> tuple[str, ...]:
     from mrs.formats import amass_write
     from mrs.formats.exporting import evenly, ready, whole
+    from mrs.formats.prepare import resampled
 
     motion, fps, notes = evenly(ready(motion, path, frames=2), "AMASS")
-    values = amass_write.arrays(_smpl(options, motion), fps, form=form,
+    if fps < 0.997 * least_hz:
+        notes += (f"Resampled from {fps:.4f} to {least_hz:g} Hz, which GMR takes slower files to have.",)
+        motion, fps = resampled(motion, least_hz), least_hz
+    values = amass_write.arrays(_smpl(options, motion, "smplx" if form == "smplx" else "smpl"), fps, form=form,
                                 betas=amass_write.stature_betas(motion) if betas == "stature" else None)
     with whole(path) as temporary:
         amass_write.save(temporary, values)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 
 import numpy as np
@@ -38,7 +39,8 @@ class PyrenderRenderer:
                 rgba, _ = drawing.render(scene, flags=pyrender.RenderFlags.RGBA)
                 yield _over(behind.at(row), rgba)
         finally:
-            drawing.delete()
+            with contextlib.suppress(Exception):  # another person's renderer may have closed the display that they share
+                drawing.delete()
 
     def _opened(self, pyrender, size_px):
         try:

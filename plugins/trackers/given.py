@@ -57,9 +57,11 @@ class MotTracker:
         from mrs.formats.pose2d import mot, read_bytes
 
         poses = mot.read(read_bytes(self.options.source, "MOT text"), self.options.source)
+        for note in poses.notes:
+            video.warnings.append(f"{self.options.source}: {note}")
         by_frame: dict[int, list[int]] = {}
         for sighting, label in enumerate(poses.frame):
-            by_frame.setdefault(int(poses.labels[label]) - 1, []).append(sighting)
+            by_frame.setdefault(int(poses.labels[label]) - poses.first, []).append(sighting)
         found: dict[int, list[tuple[int, int]]] = {}
         for row, (frame, people) in enumerate(zip(detections.frame_ids, detections.people, strict=True)):
             rows = np.array([r for r in by_frame.get(int(frame), ()) if poses.ids[r] >= 0], int)

@@ -32,6 +32,17 @@ def test_the_order_that_the_file_says_wins(tmp_path):
         archives.read(bad, "market")
 
 
+def test_an_archive_of_other_joints_names_them_and_those_unknown_here_are_left_out(tmp_path):
+    """VUNet's own 15 names, as its instructions for other data sets list them, and a head that COCO has not."""
+    order = ["rankle", "rknee", "rhip", "rshoulder", "relbow", "rwrist", "reye", "lankle", "lknee", "lhip", "lshoulder", "lelbow", "lwrist", "leye", "cnose", "chead"]
+    names = [archives._long(name) for name in order[:-1]]
+    index, counts = archives.read(write_archive(tmp_path / "a", [*names, "nose"], told_order=order), "deepfashion")
+    assert counts["without torso"] == 1 and len(index.paths) == 4
+    known = np.isin(COCO_18.names, names)
+    assert index.joints[0, known] == pytest.approx(standing_joints()[0, known])
+    assert not index.joints[0, ~known].any()
+
+
 def test_an_index_is_kept_and_gives_square_batches(tmp_path):
     index, _ = archives.read(write_archive(tmp_path / "a"), "deepfashion")
     archives.save(index, tmp_path / "out")
@@ -68,6 +79,8 @@ def test_an_index_that_names_code_is_refused_and_not_run(tmp_path):
 
 @pytest.mark.parametrize(("index", "match"), [
     ({"imgs": ["a"], "joints": np.zeros((1, 17, 2)), "train": [True]}, "17"), ({"imgs": []}, "joints"),
+    ({"imgs": ["a"], "joints": np.zeros((1, 18, 2)), "train": [True], "joint_order": ["nose"]}, "1 names"),
+    ({"imgs": ["a"], "joints": np.full((1, 18, 2), 128.0), "train": [True]}, "up to 128"),
     ({"imgs": ["../a"], "joints": np.zeros((1, 18, 2)), "train": [True]}, "outside"),
     ({"imgs": ["a"], "joints": np.zeros((1, 18, 2)), "train": [True]}, "no file")])
 def test_an_index_of_another_shape_is_refused(tmp_path, index, match):

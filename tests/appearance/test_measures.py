@@ -113,6 +113,52 @@ def test_lpips_is_zero_for_the_same_and_weighs_layers_as_its_file_says(monkeypat
         perceptual.Lpips(tmp_path / "a.pth", tmp_path / "a.pth")
 
 
+class Layers(torch.nn.Module):
+    """Stands where Inception's layers do: the mean and the extremes of what they are given."""
+
+    def forward(self, x):
+        return torch.stack([x.mean((1, 2, 3)), x.amax((1, 2, 3)), x.amin((1, 2, 3))], 1)
+
+
+class Packed(torch.nn.Module):
+    """A TorchScript file as clean-fid reads it: what is asked are its layers."""
+
+    def __init__(self):
+        super().__init__()
+        self.layers = Layers()
+
+    def forward(self, x):
+        return 0 * x
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
+def test_inception_is_given_pictures_as_clean_fid_does(tmp_path):
+    torch.jit.script(Packed()).save(str(tmp_path / "i.pt"))
+    found = perceptual.Inception(tmp_path / "i.pt")(torch.full((2, 3, 16, 16), 0.5))
+    assert found == pytest.approx(np.full((2, 3), 191 / 128 - 1), abs=1e-6)
+    torch.jit.script(Layers()).save(str(tmp_path / "other.pt"))
+    with pytest.raises(InputError, match="mrs models get inception-fid"):
+        perceptual.Inception(tmp_path / "other.pt")
+
+
+def test_pictures_are_enlarged_as_pillow_does():
+    Image = pytest.importorskip("PIL.Image")
+    x = noise(count=1, size=48)
+    whole = ((x[0] + 1) * 127.5).round().numpy()
+    wanted = np.stack([np.asarray(Image.fromarray(channel).resize((299, 299), Image.BICUBIC)) for channel in whole])
+    assert perceptual.enlarged(x)[0].numpy() == pytest.approx(wanted, abs=0.02)
+    assert wanted.max() > 255
+
+
+def test_colours_of_parts_are_compared_wherever_they_are():
+    drawn, truth = torch.zeros(1, 3, 16, 16), torch.zeros(1, 3, 16, 16)
+    here, there = (torch.full((1, 16, 16), -1) for _ in range(2))
+    here[:, :, :8], there[:, :, 8:] = 1, 1
+    truth[..., :8], drawn[..., 8:] = 0.4, 0.4
+    assert measures.part_colour_error(drawn, truth, here)["torso"] == pytest.approx(0.4 * 127.5, abs=1e-3)
+    assert measures.part_colour_error(drawn, truth, here, drawn_parts=there) == pytest.approx({"torso": 0, "all": 0}, abs=1e-4)
+
+
 def test_a_probe_finds_what_is_linear_in_the_code_and_nothing_in_noise():
     rng = np.random.default_rng(0)
     code, posture = rng.normal(size=(300, 20)), rng.normal(size=(300, 4))

@@ -66,6 +66,14 @@ def test_files_go_beside_the_motion_without_o(motion_file, capsys):
     assert left(motion_file.parent) == ["motion.npz", "motion.txt", "motion_amass.npz", "motion_mimickit.pkl", "motion_phc.pkl"]
 
 
+def test_an_ending_is_added_and_a_wrong_one_refused(motion_file, tmp_path, capsys):
+    """-o walk becomes walk.pkl; BVH needs its own ending, and the line names what was typed."""
+    assert here(capsys, "export", motion_file, "--to", "mimickit", "-o", tmp_path / "walk").out.split() == [str(tmp_path / "walk.pkl")]
+    ended = here(capsys, "export", motion_file, "--to", "bvh", "-o", tmp_path / "walk.txt")
+    assert ended.code == 2 and f"ends in .bvh for 'bvh', but got {tmp_path / 'walk.txt'}" in ended.err
+    assert left(tmp_path) == ["in/motion.npz", "walk.pkl"]
+
+
 def test_a_target_that_exists_is_left_alone(motion_file, tmp_path, capsys):
     """Refused before anything is written, in one line; --force and --overwrite replace it."""
     out = tmp_path / "out"
@@ -144,7 +152,7 @@ class TestBadMotions:
         known_pose(frames=1).save(tmp_path / "m.npz")
         assert here(capsys, "export", tmp_path / "m.npz", "--to", "gltf,csv,bvh", "-o", tmp_path / "out").code == 0
         ended = here(capsys, "export", tmp_path / "m.npz", "--to", "deepmimic", "-o", tmp_path / "x.txt")
-        assert ended.code == 3 and "at least 2 frames" in ended.err and not (tmp_path / "x.txt").exists()
+        assert ended.code == 3 and "at least 2 frames for this format, but this one has 1" in ended.err and not (tmp_path / "x.txt").exists()
 
     def test_ten_minutes(self, tmp_path, capsys):
         """18,000 frames in the formats that trainers read."""

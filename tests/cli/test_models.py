@@ -26,7 +26,7 @@ def test_the_list_has_every_embedded_file_and_every_model(capsys, cache, argumen
             assert text in ended.out
     assert "card " in ended.out and "  rtmpose-m " in ended.out and "mrs models get NAME" in ended.out
     for model in CATALOGUE.values():
-        for text in (model.url, model.licence, str(cache / "models" / model.name / f"{model.name}.onnx")):
+        for text in (model.url, model.licence, str(cache / "models" / model.name / f"{model.name}{model.suffix}"), model.setting.format(name=model.name)):
             assert text in ended.out
     for entry in GATED:
         assert entry.url in ended.out and entry.files[0] in ended.out and "export MRS_SMPL_DIR=FOLDER" in ended.out

@@ -14,7 +14,7 @@ from mrs.tracks import Tracks
 from tests import marker_people, mmpose_models
 from tests.command import here, real
 
-FRAMES = 24
+FRAMES = 38
 HIPS = slice(11, 13)
 
 
@@ -66,8 +66,10 @@ def test_rtmpose_from_video_to_bvh(filmed, tmp_path):
 
 @mmpose_models.wanted
 def test_mmpose_from_video_to_bvh(filmed, tmp_path, capsys):
-    """The same by a config of the user's own and its checkpoint, whose heatmaps have cells of 4 pixels."""
+    """The same by a config of the user's own and its checkpoint, whose heatmaps have cells of 4 pixels, and re-enacted by bds."""
     config, checkpoint = marker_people.write_mmpose(tmp_path)
     report = run(partial(here, capsys), filmed[0], tmp_path / "out", "--detector", "mmpose", "--set", f"detector.config={config}",
-                 "--set", f"detector.checkpoint={checkpoint}")
+                 "--set", f"detector.checkpoint={checkpoint}", "--synth", "bds")
     check(tmp_path / "out", report, filmed, 0.01)
+    again = bvh_import.from_bvh(bvh.read(tmp_path / "out/persons/01/synth/bds.bvh"))
+    assert len(again) == FRAMES and np.isfinite(again.joints_m).all()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import io
+import pickle
 import sys
 from contextlib import contextmanager
 from types import ModuleType
@@ -18,15 +21,31 @@ class DensePoseChartResultWithConfidences:
     """As densepose.structures has it."""
 
 
+class DensePoseChartResultQuantized:
+    """As densepose.structures has it."""
+
+
+class DensePoseChartResultCompressed:
+    """As densepose.structures has it."""
+
+
+class DensePoseResult:
+    """As densepose.structures had it until 2020-10."""
+
+
 class DensePoseEmbeddingPredictorOutput:
     """As densepose.structures has it."""
+
+
+CLASSES = (DensePoseChartResult, DensePoseChartResultWithConfidences, DensePoseChartResultQuantized, DensePoseChartResultCompressed,
+           DensePoseResult, DensePoseEmbeddingPredictorOutput)
 
 
 @contextmanager
 def detectron():
     """Let pickle find the classes in densepose.structures."""
     outer, module = ModuleType("densepose"), ModuleType("densepose.structures")
-    for cls in (DensePoseChartResult, DensePoseChartResultWithConfidences, DensePoseEmbeddingPredictorOutput):
+    for cls in CLASSES:
         module.__dict__[cls.__name__], cls.__module__ = cls, "densepose.structures"
     outer.structures = module
     sys.modules |= {"densepose": outer, "densepose.structures": module}
@@ -47,6 +66,40 @@ def made(cls, **attributes):
 def write_dump(path, frames) -> None:
     """Write frames, lists of (box, parts (h, w), uv (2, h, w)) and, where a model tells it, confidences (h, w) by name."""
     _save(path, frames, lambda people: [_chart(*rest) for _, *rest in people])
+
+
+def write_quantized_dump(path, frames) -> None:
+    """The same with part, u and v as one array of bytes."""
+    _save(path, frames, lambda people: [made(DensePoseChartResultQuantized, labels_uv_uint8=torch.as_tensor(_bytes(*rest)))
+                                        for _, *rest in people])
+
+
+def write_compressed_dump(path, frames) -> None:
+    """The same with these bytes as a PNG in base64."""
+    _save(path, frames, lambda people: [made(DensePoseChartResultCompressed, shape_chw=_bytes(*rest).shape, labels_uv_str=_png(*rest))
+                                        for _, *rest in people])
+
+
+def write_dump_of_2020(path, frames) -> None:
+    """What `apply_net dump` wrote before 2020-10: a plain pickle, with a PNG in base64 of each person in one object a frame."""
+    def output(people):
+        boxes = [[float(b[0]), float(b[1]), float(b[2] - b[0]), float(b[3] - b[1])] for b, *_ in people]
+        return made(DensePoseResult, boxes_xywh=boxes, results=[(_bytes(*rest).shape, _png(*rest)) for _, *rest in people])
+
+    with detectron():
+        path.write_bytes(pickle.dumps(_entries(frames, output)))
+
+
+def _bytes(parts, uv) -> np.ndarray:
+    return np.concatenate([parts[None], np.clip(uv * 255, 0, 255)]).astype(np.uint8)
+
+
+def _png(parts, uv) -> str:
+    from PIL import Image
+
+    stream = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(np.moveaxis(_bytes(parts, uv), 0, -1))).save(stream, format="png", optimize=True)
+    return base64.encodebytes(stream.getvalue()).decode()
 
 
 def write_cse_dump(path, frames) -> None:
@@ -72,8 +125,11 @@ def _chart(parts, uv, confidences=None):
 
 def _save(path, frames, output) -> None:
     """Write frame0001.jpg and so on."""
-    entries = [{"file_name": f"in/frame{number:04d}.jpg", "scores": torch.ones(len(people)),
-                "pred_boxes_XYXY": torch.tensor(np.array([box for box, *_ in people], np.float32).reshape(-1, 4)),
-                "pred_densepose": output(people)} for number, people in enumerate(frames, 1)]
-    with detectron():
-        torch.save(entries, path)
+    with detectron(), open(path, "wb") as file:
+        torch.save(_entries(frames, output), file)
+
+
+def _entries(frames, output) -> list[dict]:
+    return [{"file_name": f"in/frame{number:04d}.jpg", "scores": torch.ones(len(people)),
+             "pred_boxes_XYXY": torch.tensor(np.array([box for box, *_ in people], np.float32).reshape(-1, 4)),
+             "pred_densepose": output(people)} for number, people in enumerate(frames, 1)]

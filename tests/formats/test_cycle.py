@@ -35,7 +35,7 @@ def walk(seconds=4.0, period_s=1.1, fps=30, drift_deg_s=0.0, noise=0.0, seed=0):
 @pytest.mark.parametrize("period_s", [0.8, 1.1, 1.5])
 def test_a_walk_is_cut_to_whole_periods(period_s):
     """The cycle lasts a whole number of periods, as many as fit, and its ends are nearly alike before blending."""
-    first, last, seam_m = cycle.find(walk(period_s=period_s, seconds=5))
+    first, last, seam_m, _ = cycle.find(walk(period_s=period_s, seconds=5))
     periods = (last - first) / 30 / period_s
     assert abs(periods - round(periods)) < 0.06 and round(periods) >= 3 and seam_m < 0.03
 
@@ -78,8 +78,25 @@ def test_slow_parts_are_no_cycle():
     still = np.repeat(motion.local_quat_wxyz[:1], 40, 0)
     quats = np.concatenate([motion.local_quat_wxyz, still])
     root = np.concatenate([motion.root_pos_m, np.repeat(motion.root_pos_m[-1:], 40, 0)])
-    first, last, _ = cycle.find(BODY.motion(np.arange(len(quats)) / 30, root, quats, np.zeros(10)))
+    first, last, *_ = cycle.find(BODY.motion(np.arange(len(quats)) / 30, root, quats, np.zeros(10)))
     assert (last - first) / 30 > 1
+
+
+def test_alike_ends_of_a_slow_part_are_refused():
+    """Who turns the head once and stands else has ends that are alike everywhere: no cycle, and the line says by how much."""
+    times = np.arange(61) / 30
+    vectors = np.zeros((61, 24, 3))
+    for name, axis in (("left_shoulder", 1), ("right_shoulder", 1), ("left_hip", 0)):
+        vectors[:, SMPL_24.index(name), axis] = 0.9 * np.clip(times / 2, 0, 1) ** 2
+    once = BODY.motion(times, np.tile([0, 0.95, 0], (61, 1)), rotations.axis_angle_to_quat(vectors), np.zeros(10))
+    with pytest.raises(InputError, match=r"cm apart in posture and speed, \d+% of the movement between"):
+        cycle.wrapped(once)
+
+
+def test_who_only_stands_may_be_wrapped():
+    """A clip that hardly moves at all is a cycle of standing."""
+    closed, _ = cycle.wrapped(BODY.motion(np.arange(45) / 30, np.tile([0, 0.95, 0], (45, 1)), np.tile([1.0, 0, 0, 0], (45, 24, 1)), np.zeros(10)))
+    assert len(closed) > 30
 
 
 @pytest.mark.parametrize("motion", [wandering(12), wandering(60, seed=3)])
@@ -92,9 +109,10 @@ def test_what_does_not_repeat_is_refused(motion):
 @needs_corpus
 def test_deepmimics_own_cycles_are_found_whole():
     """Clips that DeepMimic itself wraps are taken from end to end; a long walk gives many steps."""
-    for name in ("humanoid3d_jog", "humanoid3d_sideflip", "humanoid3d_jump"):
+    for name in ("humanoid3d_jog", "humanoid3d_run", "humanoid3d_sideflip", "humanoid3d_jump", "humanoid3d_roll", "humanoid3d_crawl"):
         motion = deepmimic.read(CORPUS / f"{name}.txt")
-        assert cycle.find(motion)[:2] == (0, len(motion) - 1)
+        first, last, *_ = cycle.find(motion)
+        assert last - first >= 0.97 * (len(motion) - 1), name
     walk_clip = deepmimic.read(CORPUS / "humanoid3d_long_walk1.txt")
-    first, last, seam_m = cycle.find(walk_clip)
-    assert walk_clip.times_s[last] - walk_clip.times_s[first] > 5 and seam_m < 0.04
+    first, last, seam_m, moved_m = cycle.find(walk_clip)
+    assert walk_clip.times_s[last] - walk_clip.times_s[first] > 5 and seam_m < 0.04 and moved_m > 0.2

@@ -43,19 +43,21 @@ def write_cdf(path, values):
 def pack(folder, kind, subject, source):
     (folder / "archives").mkdir(parents=True, exist_ok=True)
     with tarfile.open(folder / "archives" / f"{kind}_{subject}.tgz", "w:gz") as tar:
+        inside = f"{subject}/Videos" if kind == "Videos" else f"{subject}/MyPoseFeatures/{kind.removeprefix('Poses_')}"
         for file in sorted(source.iterdir()):
-            tar.add(file, f"{subject}/{kind.split('_')[0]}/deep/{file.name}")
+            tar.add(file, f"{inside}/{file.name}")
 
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):
-    """DIR with archives of S1: two sub-actions of walking, two cameras, poses in all four kinds, videos."""
+    """DIR with archives of S1: two sub-actions of walking, two cameras, poses in all kinds, videos."""
     folder, made = tmp_path_factory.mktemp("h36m"), tmp_path_factory.mktemp("made")
     seen = world() @ TURN.T + SHIFT
     for name in ("Walking", "Walking 1"):
         write_cdf(made / "Poses_D3_Positions" / f"{name}.cdf", world())
         for camera in h36m.CAMERAS[:2]:
             write_cdf(made / h36m.UNIVERSAL / f"{name}.{camera}.cdf", seen)
+            write_cdf(made / h36m.OWN / f"{name}.{camera}.cdf", 0.9 * seen)
             write_cdf(made / "Poses_D2_Positions" / f"{name}.{camera}.cdf", seen[..., :2] / seen[..., 2:] * F + CENTRE)
             (made / "Videos").mkdir(exist_ok=True)
             make_video(made / "Videos" / f"{name}.{camera}.mp4", count=FRAMES + 2)
@@ -82,6 +84,7 @@ def test_the_three_steps(lab, capsys):
         assert (lab / file["img_paths"][-1].decode()).is_file()
         assert set(file["action"][:]) == {14} and set(file["subaction"][:]) == {1, 2} and set(file["p_ids"][:]) == {1}
         np.testing.assert_allclose(file["keypoints_3d_world"][:FRAMES], world(), atol=1e-2)
+        np.testing.assert_allclose(file["keypoints_3d"][:], 0.9 * file["keypoints_3d_univ"][:], rtol=1e-5)
         np.testing.assert_allclose(file["extrinsics_univ"][0], np.c_[TURN, SHIFT], atol=1e-2)
         np.testing.assert_allclose(file["intrinsics_univ"][0], [F[0], CENTRE[0], F[1], CENTRE[1]], rtol=1e-4)
         np.testing.assert_allclose(file["norm_keypoints"][0], file["keypoints"][0] / [96, 64])

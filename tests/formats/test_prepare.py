@@ -1,13 +1,16 @@
 """What an export may ask of a motion first: exact resampling, trimming, heading, floor."""
 
+import json
+import pickle
+
 import numpy as np
 import pytest
 
-from mrs import rotations
+from mrs import plugins, rotations
 from mrs.body import load_body
 from mrs.errors import InputError, UsageError
-from mrs.formats import prepare
-from mrs.formats.carry import floor_lift
+from mrs.formats import deepmimic, prepare
+from mrs.formats.carry import floor_lift, loop_of
 from mrs.world import heading_rad
 from tests.formats.known_pose import known_pose, wandering
 
@@ -127,3 +130,37 @@ def test_a_cycle_is_lifted_alike_at_both_ends():
     lift = floor_lift(lowest, times, cyclic=True)
     assert lift[0] == lift[-1] > 0 and (lowest + lift > -1e-12).all() and lift[20:40].max() < 1e-12
     assert floor_lift(lowest, times)[0] == 0
+
+
+def wrapping_file(folder, frames=26, duration=1 / 30):
+    """A DeepMimic file that says it wraps."""
+    pose = [0.0] * 44
+    for slot in (4, 8, 12, 16, 21, 25, 30, 35, 39):
+        pose[slot] = 1.0
+    rows = [[duration if k < frames - 1 else 0.0, 0.02 * k, 0.9, 0.0, *pose[4:]] for k in range(frames)]
+    (folder / "wrap.txt").write_text(json.dumps({"Loop": "wrap", "Frames": rows}))
+    return deepmimic.read(folder / "wrap.txt")
+
+
+def test_a_file_that_wraps_stays_a_cycle(tmp_path):
+    """As it is, turned, and at a rate that its length is a whole number of frames of; once it is trimmed or smoothed it plays once."""
+    motion = wrapping_file(tmp_path)
+    assert loop_of(motion) == "wrap" and loop_of(prepare.prepare(motion)[0]) == "wrap"
+    assert loop_of(prepare.prepare(motion, heading="zero", ground=True)[0]) == "wrap"
+    finer, notes = prepare.prepare(wrapping_file(tmp_path, duration=0.033332), fps=60)
+    assert loop_of(finer) == "wrap" and len(finer) == 51 and not notes
+    np.testing.assert_allclose(finer.root_pos_m[-1], motion.root_pos_m[-1], atol=1e-9)
+    odd, notes = prepare.prepare(motion, fps=50)
+    assert loop_of(odd) == "clamp" and "no whole number of frames at 50 Hz" in notes[0] and "--loop wrap" in notes[0]
+    assert loop_of(prepare.prepare(motion, loop="clamp")[0]) == "clamp"
+    closed, notes = prepare.prepare(motion, fps=50, loop="wrap")
+    assert loop_of(closed) == "wrap" and len(closed) == 42 and "Loop of 0.82 s from 0.00 s" in notes[0]
+    assert loop_of(motion.with_history(stage="smoother", plugin="savgol")) == "clamp"
+
+
+def test_the_wrap_reaches_other_formats(tmp_path):
+    """DeepMimic's cycle is MimicKit's."""
+    motion = wrapping_file(tmp_path)
+    plugins.load().make("exporter", "mimickit", {}).write(motion, tmp_path / "a.pkl")
+    with open(tmp_path / "a.pkl", "rb") as file:
+        assert pickle.load(file)["loop_mode"] == 1

@@ -8,6 +8,7 @@ import pytest
 from mrs import plugins, rotations
 from mrs.body import load_body
 from mrs.formats import amass, smpl_skeleton
+from mrs.formats.carry import leg_m
 from mrs.skeletons import SMPL_24, SMPL_PARENTS
 from tests.formats import consumers
 from tests.formats.known_pose import FRAMES, LIMBS, ROOT_M, SIM_WXYZ, bone, known_pose, wandering
@@ -16,7 +17,8 @@ HALF = np.sqrt(0.5)
 BODY = load_body()
 ROOT_XYZW = np.array([*SIM_WXYZ[1:], SIM_WXYZ[0]])
 SIM_ROOT_M = ROOT_M[[2, 0, 1]]
-OFFSETS = np.concatenate([np.zeros((1, 3)), smpl_skeleton.rest_joints()[1:] - smpl_skeleton.rest_joints()[SMPL_PARENTS[1:]]])
+OFFSETS, OFFSETS_X = (np.concatenate([np.zeros((1, 3)), rest[1:] - rest[SMPL_PARENTS[1:]]])
+                      for rest in (smpl_skeleton.rest_joints("smpl"), smpl_skeleton.rest_joints("smplx")))
 NAMES = ["Pelvis", "L_Hip", "L_Knee", "L_Ankle", "L_Toe", "R_Hip", "R_Knee", "R_Ankle", "R_Toe", "Torso", "Spine", "Chest", "Neck",
          "Head", "L_Thorax", "L_Shoulder", "L_Elbow", "L_Wrist", "L_Hand", "R_Thorax", "R_Shoulder", "R_Elbow", "R_Wrist", "R_Hand"]
 
@@ -112,9 +114,9 @@ def test_the_files_agree_on_where_joints_are(tmp_path):
     """AMASS by SMPL's own forward kinematics, PHC by global rotations and ProtoMotions' positions are one motion, to 0.1 mm."""
     torch = pytest.importorskip("torch")
     motion = wandering(20)
-    for name, path in (("amass", "a.npz"), ("phc", "a.pkl"), ("protomotions", "a.motion")):
-        write(motion, tmp_path / path, name)
-    _, joints = consumers.amass(tmp_path / "a.npz", OFFSETS, SMPL_PARENTS, np.array([0.0031, -0.3514, 0.0120]))
+    for name, path, options in (("amass", "a.npz", {"form": "smplh"}), ("phc", "a.pkl", {}), ("protomotions", "a.motion", {})):
+        write(motion, tmp_path / path, name, **options)
+    _, joints = consumers.amass(tmp_path / "a.npz", OFFSETS, SMPL_PARENTS, np.array([-0.0018, -0.2233, 0.0282]))
     proto = torch.load(tmp_path / "a.motion", weights_only=True)["rigid_body_pos"].numpy()
     with open(tmp_path / "a.pkl", "rb") as file:
         clip = next(iter(pickle.load(file).values()))
@@ -125,6 +127,38 @@ def test_the_files_agree_on_where_joints_are(tmp_path):
     for body, parent in enumerate(smpl_skeleton.PARENTS[1:], start=1):
         placed.append(placed[parent] + turned[parent] @ smpl_skeleton.OFFSETS_M[body])
     np.testing.assert_allclose(placed, proto[7], atol=1e-4)
+
+
+def test_the_two_mean_skeletons():
+    """SMPL-X's pelvis stands 2.5 cm higher over the soles than SMPL's, its legs being as long; known joints of both at rest."""
+    smpl, smplx = (smpl_skeleton.rest_joints(family) for family in ("smpl", "smplx"))
+    assert leg_m(smpl) == pytest.approx(0.781, abs=0.001) and leg_m(smplx) == pytest.approx(0.783, abs=0.001)
+    hip, head = SMPL_24.indices("left_hip", "head")
+    np.testing.assert_allclose(smplx[hip] + [0.0031, -0.3514, 0.0120], [0.0613, -0.4442, -0.0140], atol=1e-4)
+    np.testing.assert_allclose(smpl[hip] + [-0.0018, -0.2233, 0.0282], [0.0677, -0.3147, 0.0214], atol=1e-4)
+    assert smplx[head, 1] > smpl[head, 1] + 0.04
+    still = np.tile(np.eye(3), (1, 24, 1, 1))
+    below = [-smpl_skeleton.lowest_m(np.zeros((1, 3)), still, feet=True, family=family)[0] for family in ("smpl", "smplx")]
+    assert below[0] == pytest.approx(0.924, abs=0.002) and below[1] == pytest.approx(0.950, abs=0.002)
+
+
+@pytest.mark.parametrize(("exporter", "form", "offsets", "rest", "family"), [
+    ("amass", {"form": "smplh"}, OFFSETS, (-0.0018, -0.2233, 0.0282), "smpl"), ("amass", {}, OFFSETS_X, (0.0031, -0.3514, 0.0120), "smplx"),
+    ("gmr", {}, OFFSETS_X, (0.0031, -0.3514, 0.0120), "smplx")])
+def test_soles_stand_on_the_floor_of_each_body(tmp_path, exporter, form, offsets, rest, family):
+    """Read by each body's own kinematics, who stands stands: limbs point as the person's, soles within a centimetre of the floor."""
+    motion = BODY.motion(np.arange(9) / 30, np.zeros((9, 3)), np.tile([1.0, 0, 0, 0], (9, 24, 1)), np.eye(10)[0], grounded=True)
+    write(motion, tmp_path / "a.npz", exporter, **form)
+    data, joints = consumers.amass(tmp_path / "a.npz", offsets, SMPL_PARENTS, np.array(rest))
+    assert np.abs(data["betas"]).max() == 0
+    to_z_up = np.array([[1, 0, 0], [0, 0, -1], [0, 1, 0.0]])
+    for a, b in LIMBS:
+        there = rotations.normalise(joints[0, SMPL_24.index(b)] - joints[0, SMPL_24.index(a)])
+        np.testing.assert_allclose(there, to_z_up @ bone(motion, a, b), atol=1e-3, err_msg=f"{a} {b}")
+    pelvis = (joints[0, 0] @ to_z_up)[None]
+    turned = BODY.global_rotations(np.concatenate([rotations.axis_angle_to_quat(data["poses"][:1, :66].reshape(1, 22, 3)), np.tile([1.0, 0, 0, 0], (1, 2, 1))], 1))
+    turned[:, :] = to_z_up.T @ turned
+    assert abs(smpl_skeleton.lowest_m(pelvis, turned, feet=True, family=family)[0]) < 0.01
 
 
 def test_limbs_point_as_the_persons_do_and_feet_stand(tmp_path):
@@ -153,13 +187,24 @@ def test_amass_comes_back(tmp_path):
     assert amass.holds(tmp_path / "a.npz")
 
 
-def test_gmr_reads_the_stature(tmp_path):
-    """The first beta says the person's height as GMR computes it, and every key that it reads is there."""
-    write(known_pose(), tmp_path / "a.npz", "gmr")
-    with np.load(tmp_path / "a.npz", allow_pickle=True) as data:
-        assert {"gender", "betas", "root_orient", "pose_body", "trans", "mocap_frame_rate"} <= set(data.files)
-        assert 1.66 + 0.1 * data["betas"][0] == pytest.approx(BODY.stature_m(np.zeros(10)), abs=1e-6)
-        assert data["mocap_frame_rate"].item() == 30
+def test_what_gmr_reads_is_there(tmp_path):
+    """Every key; the mean body, on which the motion was put, or by betas=stature the person's height as GMR computes it."""
+    for choice, height_m in (("zero", 1.66), ("stature", BODY.stature_m(np.zeros(10)))):
+        write(known_pose(), tmp_path / f"{choice}.npz", "gmr", betas=choice)
+        with np.load(tmp_path / f"{choice}.npz", allow_pickle=True) as data:
+            assert {"gender", "betas", "root_orient", "pose_body", "trans", "mocap_frame_rate"} <= set(data.files)
+            assert 1.66 + 0.1 * data["betas"][0] == pytest.approx(height_m, abs=1e-6) and data["betas"].shape == (16,)
+            assert data["mocap_frame_rate"].item() == 30
+
+
+@pytest.mark.parametrize(("fps", "written"), [(25, 30), (12.5, 30), (29.97, 29.97), (30, 30), (60, 60)])
+def test_gmr_is_given_30_hz_or_more(tmp_path, fps, written):
+    """GMR plays a file of fewer frames a second at 30, too fast: such a motion is resampled, and that is said."""
+    notes = write(known_pose(frames=24, fps=fps), tmp_path / "a.npz", "gmr")
+    with np.load(tmp_path / "a.npz") as data:
+        assert data["mocap_frame_rate"].item() == pytest.approx(written, abs=1e-6)
+        assert len(data["trans"]) == int(23 / fps * written + 1e-6) + 1
+    assert bool(notes) == (fps < 29)
 
 
 def test_gmr_reads_lafan1s_skeleton(tmp_path):

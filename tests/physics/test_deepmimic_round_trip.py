@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from benchmarks import deepmimic_round_trip as benchmark
 from mrs import rotations
 from mrs.formats import deepmimic
 from mrs.physics import humanoid
@@ -34,7 +35,7 @@ def their_places(frame: np.ndarray) -> dict[str, np.ndarray]:
 
 def our_places(path) -> list[dict[str, np.ndarray]]:
     """The same by our reader and the humanoid."""
-    motion = deepmimic.read(path)
+    motion = deepmimic.read(path, limbs="directions")
     person = humanoid.build(motion, joints=humanoid.FOR_POLICIES, sizes="deepmimic")
     data, found = mujoco.MjData(person.model), []
     for state in person.qpos(motion):
@@ -65,6 +66,25 @@ def test_a_made_frame(tmp_path):
     path = tmp_path / "pose.txt"
     path.write_text(json.dumps({"Loop": "none", "Frames": [frame.tolist()] * 2}))
     assert_same(path)
+
+
+@pytest.mark.skipif(not FOLDER.is_dir(), reason="needs the shared corpus")
+@pytest.mark.parametrize("name", ["run", "dance_spin", "roll", "punch"])
+def test_corpus_clips_come_back(name):
+    """File, Motion, file, and where the rate is even (not in the roll) with a BVH in between, by the benchmark's own code."""
+    path = FOLDER / f"humanoid3d_{name}.txt"
+    assert benchmark.through_file(path).max() < 1e-3
+    assert benchmark.is_even(path) == (name != "roll")
+    if benchmark.is_even(path):
+        assert benchmark.through_bvh(path).max() < 1e-2
+
+
+@pytest.mark.skipif(not FOLDER.is_dir(), reason="needs the shared corpus")
+def test_the_trunk_and_arms_of_a_retargeted_run():
+    """`mrs retarget` to DeepMimic's humanoid: hips, chest, neck, shoulders and elbows within a millimetre of DeepMimic's own."""
+    pytest.importorskip("mink")
+    found = benchmark.retargeted(FOLDER / "humanoid3d_run.txt")
+    assert max(found[name].max() for name in ("chest", "neck", "left_hip", "right_shoulder", "left_elbow", "right_elbow")) < 1
 
 
 @pytest.mark.skipif(not FOLDER.is_dir(), reason="needs the shared corpus")

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mrs import npz
+from mrs import npz, rotations
+from mrs.body import load_body
 from mrs.errors import InputError, UsageError
 from mrs.physics import humanoid, robot, robot_names
 from mrs.physics.locking import locked
@@ -128,6 +129,25 @@ def test_gymnasiums_humanoid_walks(walk):
     assert found.error_mm["left_ankle"].mean() < 10 and found.slide_cm_s < 4
 
 
+def test_in_the_air_the_body_leads(tmp_path):
+    """Who folds in flight further than the robot can is followed in place and turn, not by the feet; on the floor feet are where they should be."""
+    pytest.importorskip("mink")
+    times = np.arange(16) / 30
+    vectors = np.zeros((16, 24, 3))
+    tuck = np.clip((times - 0.2) / 0.15, 0, 1)[:, None]
+    for side in ("left", "right"):
+        vectors[:, SMPL_24.index(f"{side}_hip")] = tuck * [-2.9, 0, 0]
+        vectors[:, SMPL_24.index(f"{side}_knee")] = tuck * [0.3, 0, 0]
+    vectors[:, 0] = tuck * [2.0, 0, 0]
+    contacts = np.repeat(times < 0.1, 4).reshape(-1, 4).astype(float)
+    body = load_body()
+    root = np.stack([0 * times, 1.0 + 2.0 * np.maximum(times - 0.1, 0), 0.5 * times], -1)
+    motion = body.motion(times, root, rotations.axis_angle_to_quat(vectors), np.zeros(10), contacts=contacts)
+    found = robot.retarget(motion, G1)
+    assert found.error_mm["pelvis"][times > 0.3].max() < 20
+    assert max(found.error_mm[f"{side}_ankle"][:3].max() for side in ("left", "right")) < 5
+
+
 def test_the_command_writes_states(walk, tmp_path, capsys):
     """npz and csv hold the same states; the error of each joint is reported; nothing is replaced unasked."""
     pytest.importorskip("mink")
@@ -149,6 +169,19 @@ def test_the_command_writes_states(walk, tmp_path, capsys):
     before = target.read_bytes()
     assert here(capsys, "retarget", source, "--to", G1, "-o", target, "-q").code == 2
     assert target.read_bytes() == before
+
+
+def test_everybody_of_a_run_is_carried_over(walk, tmp_path, capsys):
+    """A file a person, numbered; --person says whom; JSON is then a list."""
+    pytest.importorskip("mink")
+    for number in ("01", "02"):
+        (tmp_path / f"run/persons/{number}").mkdir(parents=True)
+        walk.part(0, 3).save(tmp_path / f"run/persons/{number}/motion.npz")
+    ended = here(capsys, "retarget", tmp_path / "run", "--to", G1, "-o", tmp_path / "g1", "-q", "--json")
+    assert ended.code == 0, ended.err
+    assert [facts["written"] for facts in json.loads(ended.out)] == [str(tmp_path / f"g1_{number}.npz") for number in ("01", "02")]
+    ended = here(capsys, "retarget", tmp_path / "run", "--to", G1, "-q")
+    assert ended.out.split() == [str(tmp_path / f"run/persons/{number}/motion_g1_like.npz") for number in ("01", "02")]
 
 
 def test_bad_models_are_one_line(tmp_path, capsys):

@@ -105,3 +105,16 @@ def test_inertialised_copy_joins_both():
     torch.testing.assert_close(out[:, -1, STATE], window[:, -1, STATE], atol=1e-3, rtol=0)
     torch.testing.assert_close(networks.inertialised(window, window[:, 1], window[:, 0], 0.1)[..., SPEED], window[:, 1:, SPEED],
                                atol=1e-4, rtol=0)
+
+
+def test_from_the_floor_nobody_is_up_at_once(model):
+    """A start whose pelvis is far below the plan's is left slowly; one that is near is left as the plan says."""
+    start, _ = frames("march", 12)
+    plan = model.plan(torch.randn(1, 6))
+    plan[..., 0] = start[:, :1]
+    assert networks.eased(plan, start) is plan
+    low = start.clone()
+    low[:, 0] -= 0.6
+    found = networks.eased(plan, low)[0, :, 0] - low[0, 0]
+    assert abs(found[0]) < 1e-6 and found[9] < 0.3 and found[-1] > 0.5
+    assert (found.diff() > 0).all()

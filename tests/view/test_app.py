@@ -51,7 +51,7 @@ def test_bodies_are_where_the_motion_is(app):
     for item, body in zip(app.items, app.bodies, strict=True):
         assert np.allclose([bone.position for bone in body.mesh.bones], item.motion.joints_m[21], atol=1e-6)
         assert [mark.visible for mark in body.marks] == (item.motion.contacts[21] > 0.5).tolist()
-        assert np.allclose(body.bones.points[0, 0], item.motion.joints_m[21, 0], atol=1e-5)
+        assert np.allclose([bone.position for bone in body.bones.bones], item.motion.joints_m[21], atol=1e-6)
     assert app.bodies[0].frustum is not None and app.bodies[1].frustum is None
     pictures = next(iter(app.pictures.values()))
     until = time.monotonic() + 20
@@ -75,6 +75,42 @@ def test_the_mesh_of_the_viewer_is_the_body(app):
     skin = np.einsum("vk,vka->va", mesh.skin_weights, np.take_along_axis(moved, mesh.skin_indices[..., None].astype(int), 1))
     skin /= mesh.skin_weights.sum(1, keepdims=True)
     assert np.abs(skin - body.vertices(motion, slice(15, 16))[0]).max() < 0.01
+
+
+def test_the_skeleton_is_seen_through_the_body(app):
+    """Ticking it draws the mesh through, and its octahedra are closed, look outwards and reach from joint to joint."""
+    from mrs.body import load_body
+    from mrs.skeletons import SMPL_PARENTS
+    from mrs.view.body import bone_mesh
+
+    app.parts["skeleton"].value = True
+    app._show_parts()
+    assert 0 < app.bodies[0].mesh.opacity < 1 and app.bodies[0].bones.visible
+    app.parts["skeleton"].value = False
+    app._show_parts()
+    assert app.bodies[0].mesh.opacity is None and not app.bodies[0].bones.visible
+    rest = load_body().rest_m
+    points, faces, weights = bone_mesh(rest)
+    corners = points[faces].reshape(23, 8, 3, 3)
+    assert (np.linalg.det(corners - points.reshape(23, 6, 3).mean(1)[:, None, None]) > 0).all()
+    assert np.allclose(points[0::6], rest[SMPL_PARENTS[1:]]) and np.allclose(points[5::6], rest[1:])
+    assert (weights.argmax(1).reshape(23, 6) == np.array(SMPL_PARENTS[1:])[:, None]).all()
+
+
+def test_the_ground_holds_the_ways(app):
+    """Lines a metre apart reach beyond everybody's way, and the initial view looks at its middle from above the ground."""
+    from mrs import view
+
+    sent = {}
+    app.server.scene.add_line_segments = lambda name, points, colours, **how: sent.update({name: (points, colours)})
+    view.ground(app.server, np.array([-2.3, 0.2]), np.array([4.1, 9.7]))
+    del app.server.scene.add_line_segments
+    points, colours = sent["/ground"]
+    assert points[..., 0].min() == -3 and points[..., 0].max() == 5 and points[..., 2].min() == 0 and points[..., 2].max() == 10
+    assert (points == np.round(points)).all() and not points[..., 1].any() and np.allclose(np.ptp(points, axis=1).sum(-1), 1)
+    at_edge = (points[..., 0] == -3) | (points[..., 0] == 5) | (points[..., 2] == 0) | (points[..., 2] == 10)
+    assert (colours[at_edge] == 255).all() and (colours[~at_edge] < 255).all()
+    assert app.server.initial_camera.position[1] > 0.5
 
 
 def test_it_plays_at_the_speed_that_is_set(app):

@@ -9,8 +9,23 @@ import time
 import pytest
 
 FLAGS = ("--headless=new", "--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking",
-         "--disable-component-update", "--disable-sync", "--use-gl=angle", "--use-angle=swiftshader",
-         "--enable-unsafe-swiftshader", "--autoplay-policy=no-user-gesture-required", "--hide-scrollbars")
+         "--disable-component-update", "--disable-sync", "--use-gl=angle", "--autoplay-policy=no-user-gesture-required", "--hide-scrollbars")
+GL = {"swiftshader": ("--use-angle=swiftshader", "--enable-unsafe-swiftshader"),
+      "llvmpipe": ("--use-angle=gl-egl", "--ignore-gpu-blocklist")}
+COUNT_FRAMES = """
+window.frames_drawn = {drawn: 0, moved: 0}; let shown = '';
+(function look() {
+  const viewer = window.__viserMutable, scene = viewer && viewer.scene;
+  if (scene && !scene.counted) {
+    scene.counted = true;
+    scene.onAfterRender = () => {
+      const pose = JSON.stringify(Object.values(viewer.skinnedMeshState).map((mesh) => mesh.poses));
+      window.frames_drawn.drawn++;
+      if (pose !== shown) { shown = pose; window.frames_drawn.moved++; }
+    };
+  }
+  requestAnimationFrame(look);
+})();"""
 
 
 def found() -> tuple[str, str]:
@@ -23,14 +38,14 @@ def found() -> tuple[str, str]:
 
 
 @contextlib.contextmanager
-def browser(profile, size_px=(1280, 900), dark: bool = False):
-    """Yield a selenium driver with its own empty profile; its console log is kept."""
+def browser(profile, size_px=(1280, 900), dark: bool = False, gl: str = "swiftshader"):
+    """Yield a selenium driver with its own empty profile, drawing by one of GL, neither of which needs a GPU; its console log is kept."""
     from selenium import webdriver
 
     chromium, driver_path = found()
     options = webdriver.ChromeOptions()
     options.binary_location = chromium
-    for flag in (*FLAGS, f"--user-data-dir={profile}", f"--window-size={size_px[0]},{size_px[1]}"):
+    for flag in (*FLAGS, *GL[gl], f"--user-data-dir={profile}", f"--window-size={size_px[0]},{size_px[1]}"):
         options.add_argument(flag)
     if dark:
         options.add_argument("--force-dark-mode")
@@ -53,6 +68,33 @@ def contention() -> float:
     while time.thread_time() - cpu < 0.3:
         pass
     return max((time.monotonic() - wall) / (time.thread_time() - cpu), 1.0)
+
+
+def frames_drawn(driver, seconds: float) -> dict[str, float]:
+    """Count what a viewer draws, once COUNT_FRAMES runs in its page: frames, frames with a body that moved, processor time a frame (all processes)."""
+    import psutil
+
+    def now():
+        processes = [driver_process, *driver_process.children(recursive=True)]
+        return driver.execute_script("return [performance.now() / 1000, frames_drawn.drawn, frames_drawn.moved]"), sum(map(spent, processes))
+
+    def spent(process):
+        with contextlib.suppress(psutil.Error):
+            return sum(process.cpu_times()[:2])
+        return 0.0
+
+    driver_process = psutil.Process(driver.service.process.pid)
+    (began, drawn, moved), cpu = now()
+    time.sleep(seconds)
+    (ended, drawn_after, moved_after), cpu_after = now()
+    frames = drawn_after - drawn
+    return {"drawn_hz": frames / (ended - began), "moved_hz": (moved_after - moved) / (ended - began),
+            "cpu_ms": 1000 * (cpu_after - cpu) / max(frames, 1)}
+
+
+def count_frames(driver) -> None:
+    """Let pages that are opened from now on count the frames of a viewer."""
+    driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": COUNT_FRAMES})
 
 
 def until(question, seconds: float = 90.0):

@@ -13,7 +13,7 @@ from mrs.view import items
 from tests.command import ROOT
 from tests.report.runs import make_run
 from tests.videos import make_video
-from tests.web.browser import browser, errors, until
+from tests.web.browser import browser, contention, count_frames, errors, frames_drawn, until
 
 pytestmark = pytest.mark.heavy
 pytest.importorskip("viser")
@@ -72,6 +72,25 @@ def test_a_click_plays_and_the_picture_changes(app, driver):
     press(driver, "Pause")
     until(lambda: not app.playing)
     assert (np.abs(picture(driver) - before).max(-1) > 40).sum() > 200
+
+
+@pytest.mark.parametrize("gl, least_hz", [("llvmpipe", 30), ("swiftshader", 20)])
+def test_thirty_frames_a_second_are_drawn(app, tmp_path, gl, least_hz):
+    """Without a GPU, in a window of 800 x 600, the page draws one body anew that often (less where others use the processors)."""
+    with browser(tmp_path / "profile", (800, 600), gl=gl) as driver:
+        count_frames(driver)
+        driver.get(app.address)
+        until(lambda: "Play" in driver.find_element("tag name", "body").text)
+        until(lambda: driver.execute_script("return frames_drawn.drawn") > 5)
+        app.speed.value = "2"
+        app._toggle()
+        time.sleep(3)
+        slowed = contention()
+        told = frames_drawn(driver, 5)
+        app._toggle()
+        app.speed.value = "1"
+        assert told["moved_hz"] >= least_hz / max(slowed, contention()), (told, slowed)
+        assert errors(driver) == []
 
 
 def test_save_sends_a_file(driver, tmp_path):

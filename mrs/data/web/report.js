@@ -212,7 +212,8 @@
     c.beginPath();
     for (let m = Math.ceil((mid - reach) / step) * step; m <= mid + reach; m += step) {
       c.moveTo(X(m), top ? 0 : ground); c.lineTo(X(m), top ? h : ground + 6);
-      c.fillText(m + " m", X(m) + 4, top ? h - 6 : Math.min(ground + 16, h - 4));
+      const text = m + " m";
+      if (X(m) + 8 + c.measureText(text).width < w) c.fillText(text, X(m) + 4, top ? h - 6 : Math.min(ground + 16, h - 4));
     }
     if (top) for (let m = -30; m <= 30; m++) { c.moveTo(0, Y(m)); c.lineTo(w, Y(m)); }
     c.stroke();
@@ -459,7 +460,7 @@
   }
   /* Seen from in front and above, across the longer way. */
   function eye(low, high) {
-    const wide = high[0] - low[0], deep = high[1] - low[1], away = Math.max(1, 1.15 * $("space").clientHeight / $("space").clientWidth);
+    const wide = high[0] - low[0], deep = high[1] - low[1], away = Math.max(0.85, 1.15 * $("space").clientHeight / $("space").clientWidth);
     return wide > deep ? { x: 0.35 * away, y: -1.35 * away, z: 0.5 * away } : { x: 1.35 * away, y: -0.35 * away, z: 0.5 * away };
   }
   function startSpace() {

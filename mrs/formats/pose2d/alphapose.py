@@ -10,6 +10,7 @@ import numpy as np
 
 from mrs.errors import InputError
 from mrs.formats.pose2d import (
+    NO_ID,
     Poses,
     converted,
     keys,
@@ -24,9 +25,11 @@ from mrs.formats.pose2d import (
     triplets,
 )
 from mrs.formats.pose2d.frames import natural_key
-from mrs.skeletons import COCO_17, HALPE_26, HALPE_136, Keypoints
+from mrs.skeletons import COCO_17, COCO_WHOLEBODY_133, HALPE_26, HALPE_136, Keypoints
 
-SETS = {17: COCO_17, 26: HALPE_26, 136: HALPE_136}
+SETS = {17: COCO_17, 26: HALPE_26, 133: COCO_WHOLEBODY_133, 136: HALPE_136}
+FACELESS, BODY, FACE = 68, 26, 68
+"""AlphaPose's models of body and hands alone: Halpe's 136 points without the 68 of the face, which follow the 26 of the body."""
 
 
 def read(data: bytes, where: str) -> Poses:
@@ -36,7 +39,7 @@ def read(data: bytes, where: str) -> Poses:
         return _from_list(content, where)
     if isinstance(content, dict) and content and all(isinstance(v, list) for v in content.values()):
         people = [{**person, "image_id": name} for name, here in content.items() for person in _objects(here, where)]
-        return _from_list(people, where, tuple(content))
+        return _from_list(people, where, tuple(content), every_frame=not all(content.values()))
     if isinstance(content, dict) and content and all(isinstance(v, dict) for v in content.values()):
         return _from_frames(content, where)
     raise InputError(f"Expected AlphaPose's list of people, or a dict of frames, in {where}, but got {_kind(content)}. "
@@ -56,23 +59,54 @@ def _objects(people: list, where: str) -> list[dict]:
     return people
 
 
-def _from_list(people: list, where: str, labels: tuple[str, ...] | None = None) -> Poses:
-    """Read people with image_id, keypoints, score, box x, y, w, h and idx; `labels` where empty frames are known too."""
+def _from_list(people: list, where: str, labels: tuple[str, ...] = (), every_frame: bool = False) -> Poses:
+    """Read people with image_id, keypoints, score, box x, y, w, h and idx; `labels` of frames that are known without people.
+
+    PoseFlow's own dict leaves frames without people out: only one that has such a frame has every frame.
+    """
     keypoints, points, names = None, [], []
     for person in _objects(people, where):
         if "image_id" not in person or "keypoints" not in person:
             raise InputError(f"Expected image_id and keypoints of each person in {where}, but got "
                              f"{keys(person)}. Name alphapose-results.json.")
-        found, one = triplets(person["keypoints"], where, SETS)
+        found, one = triplets(_with_face(person["keypoints"]), where, SETS)
         keypoints = one_set(keypoints, found, where)
         points.append(one)
         names.append(str(person["image_id"]))
     keypoints = keypoints or COCO_17
-    ordered = sorted(set(labels or ()) | set(names), key=natural_key)
+    ordered = sorted(set(labels) | set(names), key=natural_key)
     rows = {name: row for row, name in enumerate(ordered)}
     return make(keypoints, ordered, [rows[n] for n in names], points or np.zeros((0, len(keypoints), 3)),
-                boxes=[_box(p, where) for p in people], scores=_scores(people, where),
-                ids=[person_id(p.get("idx"), where) for p in people], every_frame=labels is not None)
+                boxes=[_box(p, where) for p in people], scores=_scores(people, where), ids=_ids(people, names, where),
+                every_frame=every_frame)
+
+
+def _with_face(values: Any) -> Any:
+    """Put an unseen face into the points of body and hands alone."""
+    if not isinstance(values, list) or len(values) != 3 * FACELESS:
+        return values
+    return values[: 3 * BODY] + [0.0] * (3 * FACE) + values[3 * BODY :]
+
+
+def _ids(people: list[dict], names: list[str], where: str) -> list[int]:
+    """Return the ids; none where AlphaPose did not track.
+
+    Without its tracker it writes 0 for everybody, each in a list ([0.0]). Where it merged several boxes into one person, the
+    list has the ids of all, and the lowest counts, as where AlphaPose draws them.
+    """
+    ids = [_lowest(p.get("idx"), where) for p in people]
+    if set(ids) == {0}:
+        twice = len(set(names)) < len(names)
+        if twice or any(isinstance(p.get("idx"), list) for p in people):
+            return [NO_ID] * len(ids)
+    return ids
+
+
+def _lowest(value: Any, where: str) -> int:
+    if not isinstance(value, list):
+        return person_id(value, where)
+    known = [found for found in (_lowest(part, where) for part in value) if found != NO_ID]
+    return min(known, default=NO_ID)
 
 
 def _box(person: dict, where: str) -> list[float]:
@@ -113,7 +147,7 @@ def _from_frames(content: dict, where: str) -> Poses:
         found, here, who = openpose.read_people(people, where)
         if found is not None:
             keypoints = one_set(keypoints, found, where)
-            points.append(here)
+            points.append(openpose.with_neck_of_shoulders(here, found))
             frame += [row] * len(here)
             ids += who
     keypoints = keypoints or openpose.COCO_18

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,10 @@ from mrs.skeletons import BLAZEPOSE_33
 POINTS = len(BLAZEPOSE_33)
 PART_OF_PICTURE = 4.0
 """Landmarks may lie outside the picture; with half of all seen ones beyond this many widths they are pixels."""
+FRAME = ("frame", "frame_id", "frame_number", "frame_index", "frameindex")
 _CAMEL = {"landmarks": "pose_landmarks", "poseLandmarks": "pose_landmarks", "worldLandmarks": "pose_world_landmarks",
-          "poseWorldLandmarks": "pose_world_landmarks"}
+          "world_landmarks": "pose_world_landmarks", "poseWorldLandmarks": "pose_world_landmarks", "frame_id": "frame",
+          "frame_number": "frame", "frame_index": "frame", "frameIndex": "frame"}
 
 
 def read(data: bytes, where: str) -> Poses:
@@ -31,12 +34,12 @@ def read(data: bytes, where: str) -> Poses:
 def _json(data: bytes, where: str) -> Poses:
     content = parse_json(data.removeprefix(b"\xef\xbb\xbf"), where)
     unit = content.get("unit") if isinstance(content, dict) else None
-    frames = content.get("frames") if isinstance(content, dict) else content
+    frames = _listed(content)
     if not isinstance(frames, list):
         raise InputError(f"Expected frames with pose_landmarks in {where}, but got {shown(content)}. See docs/poses2d.md.")
     labels, rows, points, world, ids = [], [], [], [], []
     for entry in frames:
-        entry = entry if isinstance(entry, dict) else {"pose_landmarks": entry}
+        entry = entry if isinstance(entry, dict) and "landmark" not in entry else {"pose_landmarks": entry}
         entry = {_CAMEL.get(key, key): value for key, value in entry.items()}
         labels.append(str(entry.get("frame", len(labels))))
         people = _people(entry.get("pose_landmarks"), where)
@@ -54,8 +57,29 @@ def _json(data: bytes, where: str) -> Poses:
     return _poses(labels, rows, points, world, ids, unit, where)
 
 
+def _listed(content: Any) -> Any:
+    """Return the list of frames: as it is, under `frames`, or of a dict of frames by number."""
+    if not isinstance(content, dict):
+        return content
+    if "frames" in content:
+        content = content["frames"]
+    if not isinstance(content, dict):
+        return content
+    if not content or not all(str(key).isdecimal() for key in content):
+        return None
+    return [{**(value if isinstance(value, dict) and "landmark" not in value else {"pose_landmarks": value}), "frame": key}
+            for key, value in content.items()]
+
+
 def _people(value: Any, where: str) -> list[np.ndarray]:
-    """Read landmarks (33, 4) x, y, z, visibility of the people of a frame: one list of landmarks, or a list of such lists."""
+    """Read landmarks (33, 4) x, y, z, visibility of the people of a frame: one list of landmarks, or a list of such lists.
+
+    A list may stand under `landmark`, as MessageToDict writes MediaPipe's own messages.
+    """
+    if isinstance(value, dict):
+        value = value.get("landmark", value)
+    if isinstance(value, list):
+        value = [part["landmark"] if isinstance(part, dict) and "landmark" in part else part for part in value]
     if not value:
         return []
     if not isinstance(value, list):
@@ -96,36 +120,45 @@ def _poses(labels, rows, points, world, ids, unit, where: str) -> Poses:
 
 
 def _csv(data: bytes, where: str) -> Poses:
-    """Read a row a person and frame: frame, optional person, and NAME_x, _y, _visibility, optional _world_x, _y, _z."""
+    """Read a row a person and frame (a row a frame, where it has no number): NAME_x, _y, _visibility, optional _world_x, _y, _z."""
     try:
         table = list(csv.reader(io.StringIO(data.decode("utf-8-sig"))))
     except (UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"Expected a CSV of landmarks in {where}, but it can't be read: {error}.") from None
     header = [c.strip().lower() for c in table[0]] if table else []
-    columns = {name: i for i, name in reversed(list(enumerate(header)))}
+    columns = {name: i for i, name in reversed(list(enumerate(_from_zero(header))))}
     picks = _columns(columns, ("x", "y", "visibility"))
-    if "frame" not in columns or picks is None:
+    if picks is None:
         raise InputError(f"Expected columns frame, nose_x, nose_y, nose_visibility, ... (or x0, y0, v0, ...) in {where}, but "
                          f"got {shown(', '.join(header[:4]))[1:-1] or 'nothing'}. See docs/poses2d.md.")
-    deep = _columns(columns, ("world_x", "world_y", "world_z"))
+    deep, frame = _columns(columns, ("world_x", "world_y", "world_z")), next((columns[n] for n in FRAME if n in columns), None)
     labels: dict[str, int] = {}
     rows, points, world, ids = [], [], [], []
-    for line in table[1:]:
-        if not line:
-            continue
+    for line in filter(None, table[1:]):
         if len(line) != len(header):
             raise InputError(f"Expected {len(header)} values in each row of {where}, but got {len(line)}.")
-        row = labels.setdefault(line[columns["frame"]].strip(), len(labels))
-        values = numbers([c.strip() or "nan" for i, c in enumerate(line) if i != columns["frame"]], where, "landmarks")
-        values = np.insert(values, columns["frame"], np.nan)
-        here = values[picks]
+        row = labels.setdefault(line[frame].strip() if frame is not None else str(len(labels)), len(labels))
+        here = _cells(line, picks, where)
         if not np.isfinite(here[:, :2]).any():
             continue
         rows.append(row)
         points.append(np.insert(here, 2, 0.0, axis=1))
-        world.append(None if deep is None else values[deep])
+        world.append(None if deep is None else _cells(line, deep, where))
         ids.append(person_id(line[columns["person"]], where) if "person" in columns else NO_ID)
     return _poses(list(labels), rows, points, world, ids, None, where)
+
+
+def _cells(line: list[str], picks: np.ndarray, where: str) -> np.ndarray:
+    """Read the numbers of some cells of a row; NaN for an empty one."""
+    return numbers([line[i].strip() or "nan" for i in picks.ravel()], where, "landmarks").reshape(picks.shape)
+
+
+def _from_zero(header: list[str]) -> list[str]:
+    """Return names of columns with landmarks counted from 0, where they are counted from 1 (x1 to x33)."""
+    numbered = [re.fullmatch(r"([a-z_]+?)_?([0-9]{1,3})", name) for name in header]
+    if not any(m and int(m[2]) == POINTS for m in numbered) or any(m and int(m[2]) == 0 for m in numbered):
+        return header
+    return [f"{m[1]}{int(m[2]) - 1}" if m else name for m, name in zip(numbered, header, strict=True)]
 
 
 def _columns(columns: dict[str, int], parts: tuple[str, ...]) -> np.ndarray | None:

@@ -26,6 +26,8 @@ from mrs.formats.pose2d.openpose import listing
 from mrs.skeletons import COCO_17, COCO_WHOLEBODY_133, H36M_17, HALPE_26, HALPE_136, Keypoints
 
 SETS = {17: COCO_17, 26: HALPE_26, 133: COCO_WHOLEBODY_133, 136: HALPE_136}
+FIRST_FRAME = "first_frame_id"
+"""What mrs adds to meta_info, so that frames that begin at 1 are not taken for counted from 1."""
 
 
 def read_path(path: Path | str) -> Poses:
@@ -41,11 +43,15 @@ def read_path(path: Path | str) -> Poses:
 
 
 def read(data: bytes, where: str) -> Poses:
-    """Read {meta_info, instance_info: [{frame_id, instances}]}, the bare list of frames, or the people of one picture."""
+    """Read {meta_info, instance_info: [{frame_id, instances}]}, the bare list of frames, or the people of one picture.
+
+    The inferencer counts frames from 0 and writes the bare list; MMPose's demos count from 1 and write meta_info too.
+    """
     content = parse_json(data, where)
-    names = None
+    names, first = None, None
     if isinstance(content, dict):
         names = _point_names(content.get("meta_info"), where)
+        first = _first_frame(content.get("meta_info"), where)
         content = content.get("instance_info")
     if not isinstance(content, list):
         raise InputError(f"Expected MMPose's predictions in {where}, a list of frames with instances, but there is none.")
@@ -62,7 +68,18 @@ def read(data: bytes, where: str) -> Poses:
         frames.append((len(labels) - 1, _instances(entry["instances"], where)))
     if len(set(labels)) != len(labels):
         raise InputError(f"Expected each frame_id in {where} once, but some come twice.")
-    return _poses(labels, frames, names, 0, where, every_frame=True)
+    return _poses(labels, frames, names, first, where, every_frame=True)
+
+
+def _first_frame(meta: Any, where: str) -> int | None:
+    """Return the number of the first frame where the file says it, as one that mrs wrote does."""
+    told = meta.get(FIRST_FRAME) if isinstance(meta, dict) else None
+    if told is None:
+        return None
+    first = number(told, where, FIRST_FRAME)
+    if not (0 <= first < 1e9):
+        raise InputError(f"Expected {FIRST_FRAME} in {where} to be a frame's number from 0 on, but got {shown(told)}.")
+    return int(first)
 
 
 def _point_names(meta: Any, where: str) -> list[str] | None:
@@ -117,7 +134,11 @@ def _person(person: dict, size: int | None, where: str) -> np.ndarray:
     if xy.ndim != 2 or xy.shape[1] < 2 or (size is not None and len(xy) != size):
         raise InputError(f"Expected keypoints in {where} as x, y of each {f'of {size} points' if size else 'point'}, "
                          f"but got an array of {'x'.join(map(str, xy.shape)) or 'nothing'}.")
-    sure = numbers(person.get("keypoint_scores", [1.0] * len(xy)), where, "keypoint_scores").reshape(-1)
+    if xy.shape[1] == 3 and "keypoint_scores" in person:
+        raise InputError(f"Expected keypoints in {where} in pixels, x and y of each point, but got x, y, z: 3D predictions of MMPose. "
+                         "Give those of the 2D model.")
+    sure = xy[:, 2] if xy.shape[1] == 3 else np.ones(len(xy), np.float32)
+    sure = numbers(person["keypoint_scores"], where, "keypoint_scores").reshape(-1) if "keypoint_scores" in person else sure
     if len(sure) != len(xy):
         raise InputError(f"Expected a score of each keypoint in {where}, but got {len(sure)} for {len(xy)}.")
     return np.concatenate([xy[:, :2], sure[:, None]], 1)
@@ -149,7 +170,7 @@ def write(path: Path | str, tracks, keypoints: Keypoints | None = None) -> None:
                 "keypoints": plain_numbers(points[row, :, :2]), "keypoint_scores": plain_numbers(points[row, :, 2]),
                 "bbox": [plain_numbers(track.boxes_px[row])],
                 "bbox_score": plain_numbers(np.float32([points[row, :, 2].mean()]))[0], "track_id": track.person})
-    content = {"meta_info": {"dataset_name": target.name, "num_keypoints": len(target),
+    content = {"meta_info": {"dataset_name": target.name, "num_keypoints": len(target), FIRST_FRAME: 0,
                              "keypoint_id2name": {str(i): name for i, name in enumerate(target.names)}},
                "instance_info": [{"frame_id": number, "instances": people} for number, people in frames.items()]}
     Path(path).write_text(json.dumps(content, separators=(",", ":")) + "\n", encoding="utf-8")

@@ -40,7 +40,25 @@ def read_frame(data: bytes, where: str) -> tuple[Keypoints | None, np.ndarray, l
     if not isinstance(people, list):
         raise InputError(f"Expected a frame of OpenPose in {where}, with a list of people, but there is none. "
                          "Type: openpose --write_json DIR")
-    return read_people(people, where)
+    found, points, ids = read_people(people, where)
+    return found, with_neck_of_shoulders(points, found) if _of_alphapose(content) else points, ids
+
+
+def _of_alphapose(content: Any) -> bool:
+    """Say whether a frame is one of AlphaPose's folder sep-json, which has no files of frames without people."""
+    return isinstance(content, dict) and str(content.get("version")).startswith("AlphaPose")
+
+
+def with_neck_of_shoulders(points: np.ndarray, keypoints: Keypoints | None) -> np.ndarray:
+    """Put AlphaPose's neck (N, 18, 3) between the shoulders, where it writes it for COCO's 17 points.
+
+    For models of more points it writes their eighteenth in its place, the top of the head.
+    """
+    if keypoints is not COCO_18:
+        return points
+    points = points.copy()
+    points[:, COCO_18.index("neck")] = points[:, COCO_18.indices("left_shoulder", "right_shoulder")].mean(1)
+    return points
 
 
 def read_people(people: list, where: str) -> tuple[Keypoints | None, np.ndarray, list[int]]:
@@ -132,7 +150,8 @@ def read(folder: Path | str, progress=lambda done, total: None) -> Poses:
             progress(row + 1, len(names))
     keypoints = keypoints or BODY_25
     stacked = np.concatenate(points) if points else np.zeros((0, len(keypoints), 3), np.float32)
-    return make(keypoints, names, np.repeat(np.arange(len(names)), counts), stacked, ids=ids, every_frame=True)
+    every = not _of_alphapose(parse_json(_bytes(f"{folder}/{names[0]}"), names[0]))
+    return make(keypoints, names, np.repeat(np.arange(len(names)), counts), stacked, ids=ids, every_frame=every)
 
 
 def scale_of(points: np.ndarray) -> int:

@@ -52,7 +52,14 @@ def poseflow(first_id: int = 1) -> bytes:
 def alphapose_frames(form: str = "open") -> bytes:
     """The dict of frames of `--format open` and `cmu`."""
     outer, inner = ("people", "pose_keypoints_2d") if form == "open" else ("bodies", "joints")
-    return json.dumps({f"{i}.jpg": {"version": "AlphaPose v0.3", outer: [{inner: flat(18, i)}]} for i in (0, 1)}).encode()
+    return json.dumps({f"{i}.jpg": {"version": "AlphaPose v0.3", outer: [{inner: coco_18(i).reshape(-1).tolist()}]} for i in (0, 1)}).encode()
+
+
+def coco_18(shift: float = 0.0) -> np.ndarray:
+    """Points (18, 3) whose neck lies between the shoulders, the third and the sixth, as AlphaPose makes it."""
+    made = points(18, shift)
+    made[1] = made[[2, 5]].mean(0)
+    return made
 
 
 def mmpose_video(count: int = 17, names=None) -> bytes:

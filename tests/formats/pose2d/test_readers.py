@@ -54,7 +54,7 @@ class TestOpenPose:
         frame = json.loads(samples.alphapose_frames("cmu"))["1.jpg"]
         found, people, _ = openpose.read_frame(json.dumps(frame).encode(), "f")
         assert found is COCO_18
-        np.testing.assert_allclose(people[0], points(18, 1), atol=1e-4)
+        np.testing.assert_allclose(people[0], samples.coco_18(1), atol=1e-4)
 
     def test_folder_in_natural_order_with_empty_frames(self, tmp_path):
         """clip_2 comes before clip_10; frames without people stay in the list."""
@@ -145,7 +145,7 @@ class TestAlphaPose:
         """--format open and cmu: 18 points a person."""
         poses = alphapose.read(samples.alphapose_frames(form), "f")
         assert poses.keypoints is COCO_18
-        np.testing.assert_allclose(poses.points[1], points(18, 1), atol=1e-4)
+        np.testing.assert_allclose(poses.points[1], samples.coco_18(1), atol=1e-4)
 
     def test_not_a_number_is_not_seen(self):
         """A keypoint of NaN has no confidence."""
@@ -175,7 +175,7 @@ class TestMMPose:
     def test_video_file(self):
         """frame_id counts from 0; boxes have a list around them; scores are bbox_score."""
         poses = mmpose.read(samples.mmpose_video(), "f")
-        assert (poses.keypoints, poses.labels, poses.frame.tolist(), poses.first) == (COCO_17, ("0", "1", "2"), [0, 0, 2], 0)
+        assert (poses.keypoints, poses.labels, poses.frame.tolist(), poses.first) == (COCO_17, ("0", "1", "2"), [0, 0, 2], None)
         np.testing.assert_allclose(poses.points[1], points(17, 5), atol=1e-4)
         np.testing.assert_allclose(poses.boxes[1], [95, 40, 155, 170])
         np.testing.assert_allclose(poses.scores, 0.7)
@@ -279,7 +279,7 @@ class TestMot:
         assert (poses.labels, poses.frame.tolist(), poses.ids.tolist()) == (("1", "2"), [0, 1, 1], [1, 1, 2])
         np.testing.assert_allclose(poses.boxes[2], [300, 40, 360, 170])
 
-    @pytest.mark.parametrize("data", [b"1,2,3", b"a,b,c,d,e,f", b"0,1,1,1,1,1", b"1.5,1,1,1,1,1", b"1,1,nan,1,1,1"])
+    @pytest.mark.parametrize("data", [b"1,2,3", b"a,b,c,d,e,f", b"-1,1,1,1,1,1", b"1.5,1,1,1,1,1", b"1,1,nan,1,1,1"])
     def test_other_rows_are_refused(self, data):
         """In one line."""
         with pytest.raises(InputError, match="Expected"):

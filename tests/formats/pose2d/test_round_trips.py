@@ -22,7 +22,7 @@ from tests.formats.pose2d.samples import tracks
 
 REGISTRY = plugins.load()
 CASES = [("openpose", k) for k in (MPI_15, COCO_18, BODY_25, BODY_135)]
-CASES += [("alphapose", k) for k in (COCO_17, HALPE_26, HALPE_136)]
+CASES += [("alphapose", k) for k in (COCO_17, HALPE_26, COCO_WHOLEBODY_133, HALPE_136)]
 CASES += [("poseflow", k) for k in (COCO_17, HALPE_26, HALPE_136)]
 CASES += [("mmpose", k) for k in (COCO_17, HALPE_26, BODY_25, BLAZEPOSE_33, COCO_WHOLEBODY_133)] + [("mediapipe", BLAZEPOSE_33)]
 CASES += [("coco", k) for k in (COCO_17, COCO_WHOLEBODY_133, HALPE_26)]

@@ -123,3 +123,24 @@ def test_checkpoints_hold_arrays_and_scalars(tmp_path):
     with pytest.raises(InputError):
         read_checkpoint(tmp_path / "plain.pkl")
     assert not marker.exists()
+
+
+class Looked:
+    """Unpickled, it would be what stands under a name of a module."""
+
+    def __reduce__(self):
+        return getattr, ("text", "upper")
+
+
+@mmpose_models.wanted
+@pytest.mark.filterwarnings("ignore:Detected pickle protocol")
+def test_a_training_s_own_checkpoint_is_read(tmp_path):
+    """Its log history names methods by getattr: a word stands in for each, and nothing is looked up."""
+    import torch
+    from mmengine.logging import MessageHub
+
+    hub = MessageHub.get_instance("mrs tests")
+    hub.update_scalar("train/loss", 0.25)
+    torch.save({"state_dict": {"w": torch.ones(2)}, "message_hub": hub.state_dict(), "other": Looked()}, tmp_path / "epoch_1.pth")
+    found = read_checkpoint(tmp_path / "epoch_1.pth")
+    assert found["other"] == "upper" and found["state_dict"]["w"].tolist() == [1, 1]
