@@ -15,7 +15,7 @@ from mrs import rotations, world
 from mrs.body import load_body
 from mrs.body.torch_body import sixd_to_matrix
 from mrs.motion import Motion
-from mrs.refine import flight, starts, together
+from mrs.refine import doubt, flight, starts, together
 from mrs.refine.clip import Clip, frame_steps, keypoint_weights
 from mrs.refine.footlock import lock_feet
 from mrs.refine.solver import Scales, Solved, one_quick_thread
@@ -47,6 +47,7 @@ class Plan:
     foot_lock: str = "auto"
     space: str = "pose"
     mend_starts: bool = True
+    doubt: bool = True
     pull_s: float = 0.05
     gravity_scale: bool = False
     find_level: bool = False
@@ -109,6 +110,7 @@ class _Refiner:
         self.prior, self.progress = prior, progress
         self.report: dict = {"space": plan.space}
         self.clip = Clip(load_body(self.motion.body), self.track, self.motion, device)
+        self.followed: torch.Tensor | float = 1.0
 
     def run(self) -> together.Solving:
         """Go through all stages: yield windows, get them solved; return the refined motion and the report."""
@@ -118,6 +120,7 @@ class _Refiner:
         self.clip = self.clip.with_local_share()
         self.clip = self.clip.changed(initial=self.clip.smoothed(self.plan.pull_s).all.turned)
         self.clip = self.clip.smoothed(self.plan.start_s).with_seen_acceleration()
+        self._doubt()
         self._take_codes()
         lasting = replace(self.scales, reprojection_rho=None)
         yield from self._sweep("terms_before_contact", lasting, self.plan.iterations, 0, free=self.plan)
@@ -155,6 +158,26 @@ class _Refiner:
         self.clip = self.clip.changed(turned=turned, initial=turned,
                                       pull=w.pull * torch.as_tensor(trust).to(w.root)[:, None])
         self.report["starts"] = chosen.report() | {"turned_through": turns}
+
+    def _doubt(self) -> None:
+        """Follow the picture less where the lifter is unsure of itself, or far from it."""
+        if not self.clip.all.has_camera or not self.plan.doubt:
+            return
+        start = self.clip.motion(self.motion)
+        track, like = self.track, self.clip.all.root
+        height = self.clip.all.height.cpu().double().numpy()
+        projected = start.camera.project(self.clip.numpy_body.keypoints(start, track.keypoints))
+        if doubt.usual_distance(projected, track.keypoints_px, keypoint_weights(track), height) < doubt.CRUDE_HEIGHTS:
+            self._unswap(start)
+        w = self.clip.all
+        sure = doubt.sureness(self.motion, track)
+        observed, weights = w.observed.cpu().double().numpy(), w.weights.cpu().double().numpy()
+        agreed = doubt.agreement(projected, observed, weights, height)
+        kept = doubt.keypoint_sureness(self.clip.numpy_body, track, self.motion.betas, sure) ** doubt.WEIGHT_POWER * agreed
+        self.followed = torch.as_tensor(kept).to(like)
+        self.clip = self.clip.changed(weights=w.weights * self.followed, seen_acceleration=w.seen_acceleration * torch.as_tensor(
+            sure**doubt.LIVELY_POWER).to(like))
+        self.report["doubted"] = float(1 - (weights * kept).sum() / max(weights.sum(), 1e-9))
 
     def _take_codes(self) -> None:
         if self.plan.space == "pose":
@@ -214,17 +237,18 @@ class _Refiner:
         return flight.falls(smooth.joints_m, contacts, lowest, smooth.times_s, seen)
 
     def _unswap(self, smooth: Motion) -> None:
-        """Put exchanged limbs of the evidence back, now that a smooth body says where they are."""
+        """Put exchanged limbs of the evidence back where a smooth body says they are."""
         if not self.clip.all.has_camera:
             return
         track = self.track
         projected = smooth.camera.project(self.clip.numpy_body.keypoints(smooth, track.keypoints))
         points, count = starts.unswapped(projected, track.keypoints_px, track.keypoints, self.clip.all.height.cpu().double().numpy())
+        again = bool(self.report.get("limbs_unswapped"))
         self.report["limbs_unswapped"] = count
-        if count:
+        if count or again:
             like = self.clip.all.root
-            self.clip = self.clip.changed(observed=torch.as_tensor(points[..., :2]).to(like), weights=torch.as_tensor(
-                keypoint_weights(replace(track, keypoints_px=points))).to(like))
+            weights = torch.as_tensor(keypoint_weights(replace(track, keypoints_px=points))).to(like) * self.followed
+            self.clip = self.clip.changed(observed=torch.as_tensor(points[..., :2]).to(like), weights=weights)
 
     def _sweep(self, name: str, scales: Scales, iterations: int, before: int, free: Plan | None = None) -> together.Solving:
         """Solve window after window of every segment; `before` frames were done in earlier sweeps.

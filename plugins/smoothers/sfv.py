@@ -29,6 +29,7 @@ class Sfv:
         free_betas: bool = mrs.option(False, "Let the 2D evidence change the body's shape.")
         free_focal: bool = mrs.option(False, "Let the 2D evidence change the focal length.")
         mend_starts: bool = mrs.option(True, "Put wrong starts right: bodies turned round, mirrored, upside down.")
+        doubt: bool = mrs.option(True, "Follow the picture less where the lifter is unsure of itself, or far from it.")
         off: str = mrs.option("", "Names of terms to leave out, with commas between.")
         foot_lock: str = mrs.option("auto", "Pin feet that touch (auto), that may touch (always), only their height "
                                     "(ground), or not at all (never).", choices=("auto", "always", "ground", "never"))
@@ -62,7 +63,7 @@ class Sfv:
 
         o = self.options
         plan = Plan(iterations=o.iterations, contact_iterations=o.contact_iterations, foot_lock=o.foot_lock, space=o.space,
-                    window_frames=o.window_frames or (300 if self.device == "cpu" else 10_000), mend_starts=o.mend_starts,
+                    window_frames=o.window_frames or (300 if self.device == "cpu" else 10_000), mend_starts=o.mend_starts, doubt=o.doubt,
                     gravity_scale=o.gravity_scale, free_betas=o.free_betas, free_focal=o.free_focal, height_m=o.height_m,
                     find_level=getattr(self, "find_level", False))
         them, told = [], []
