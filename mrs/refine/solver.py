@@ -44,6 +44,7 @@ class Scales:
     limit: float = 0.1
     betas: float = 0.5
     contact_m_s: float = 0.03
+    contact_rho: float = 30.0
     contact_weight: float = 1.0
     ground_m: float = 0.02
     ground_rho: float = 8.0
@@ -319,14 +320,14 @@ class Problem:
             return {}
         soles = self.soles.keypoints(joints, turned, betas)
         out = {"contact": s.contact_weight * terms.contact_velocity(soles, w.contacts, self.between, self.step1,
-                                                                    scale_m_s=s.contact_m_s)}
+                                                                    scale_m_s=s.contact_m_s, rho=s.contact_rho)}
         if w.ground is not None:
             out["ground"] = s.ground_weight * terms.contact_height(soles, w.contacts, w.ground, w.step,
                                                                    scale_m=s.ground_m, rho=s.ground_rho)
             out["penetration"] = terms.penetration(soles, w.ground, w.step, scale_m=s.penetration_m, joints=joints)
             if w.hands is not None:
                 hands = joints[:, 22:]
-                still = terms.contact_velocity(hands, w.hands, self.between, self.step1, scale_m_s=2 * s.contact_m_s)
+                still = terms.contact_velocity(hands, w.hands, self.between, self.step1, scale_m_s=2 * s.contact_m_s, rho=s.contact_rho)
                 out["hands"] = s.hands_weight * (still + terms.contact_height(
                     hands, w.hands, w.ground + HAND_M, w.step, scale_m=2 * s.ground_m, rho=s.ground_rho))
         return out

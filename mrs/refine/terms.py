@@ -161,12 +161,6 @@ def ballistic(accelerations, flight, up, step, *, scale_m_s2: float):
     return (step[1:-1] * flight[1:-1] * huber(square, KNEE)).sum()
 
 
-def hand_contact(hands, contacts, between_s, ground_m, step, *, scale_m_s: float, scale_m: float, rho: float):
-    """Hands in contact stand still on the ground: contact velocity and contact height of hands (T, 2, 3)."""
-    still = contact_velocity(hands, contacts, between_s, step, scale_m_s=scale_m_s)
-    return still + contact_height(hands, contacts, ground_m, step, scale_m=scale_m, rho=rho)
-
-
 def log_focal_prior(log_focal, *, scale: float):
     """(log f - log f0)^2 / scale^2."""
     return (log_focal**2).sum() / scale**2
@@ -177,11 +171,14 @@ def shape_prior(betas, initial, *, scale: float):
     return ((betas - initial) ** 2).sum() / scale**2
 
 
-def contact_velocity(soles, contacts, between_s, step, *, scale_m_s: float):
-    """sum_tf step_t min(c_tf, c_t+1,f) Huber(|v_tf| / scale): soles (T, 4, 3) in contact stand still."""
+def contact_velocity(soles, contacts, between_s, step, *, scale_m_s: float, rho: float):
+    """sum_tf step_t min(c_tf, c_t+1,f) GM(|v_tf| / scale, rho): soles (T, 4, 3) in contact stand still.
+
+    What moves fast is not held back: else the small doubts of a swinging foot would together shorten a walk.
+    """
     speed2 = (((soles[1:] - soles[:-1]) / between_s[:, None, None]) ** 2).sum(-1)
     both = torch.minimum(contacts[1:], contacts[:-1])
-    return (step[1:, None] * both * huber(speed2 / scale_m_s**2, 3.0)).sum()
+    return (step[1:, None] * both * geman_mcclure(speed2 / scale_m_s**2, rho)).sum()
 
 
 def contact_height(soles, contacts, ground_m, step, *, scale_m: float, rho: float):

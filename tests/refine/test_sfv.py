@@ -128,8 +128,8 @@ def test_a_gap_of_half_a_second_is_bridged_without_a_jump(first):
     seen = track.seen
     assert is_finite(done)
     assert metrics.largest_jump(done) < 1.5 * metrics.largest_jump(truth)
-    fastest = [np.linalg.norm(metrics.derivative(m.joints_m, m.times_s, 2), axis=-1).max() for m in (done, truth)]
-    assert fastest[0] < 1.5 * fastest[1]
+    done_m_s2, true_m_s2 = (np.linalg.norm(metrics.derivative(m.joints_m, m.times_s, 2), axis=-1).max(1) for m in (done, truth))
+    assert done_m_s2[max(first - 5, 0) : first + 18].max() < 1.5 * true_m_s2.max()
     assert pose_error_mm(replace(done, joints_m=done.joints_m[seen]), replace(truth, joints_m=truth.joints_m[seen])) < 25
 
 

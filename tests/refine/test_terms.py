@@ -132,18 +132,28 @@ class TestValues:
         assert float(terms.shape_prior(double([1.3, 0.6]), double([1.0, 1.0]), scale=0.5)) == pytest.approx(1)
 
     def test_contact_velocity(self):
-        """One sole moves 1 cm in 0.1 s = 0.1 m/s at scale 0.1: 1, by the lower contact of the two frames."""
+        """One sole moves 1 cm in 0.1 s = 0.1 m/s at scale 0.1: GM(1, 2) = 0.8, by the lower contact of the two frames."""
         soles = np.zeros((2, 4, 3))
         soles[1, 2, 0] = 0.01
         contacts = np.ones((2, 4))
         contacts[0, 2] = 0.3
-        found = terms.contact_velocity(double(soles), double(contacts), double([0.1]), double([1.0, 2.0]), scale_m_s=0.1)
-        assert float(found) == pytest.approx(2 * 0.3)
+        found = terms.contact_velocity(double(soles), double(contacts), double([0.1]), double([1.0, 2.0]), scale_m_s=0.1, rho=2.0)
+        assert float(found) == pytest.approx(2 * 0.3 * 0.8)
+
+    def test_contact_velocity_lets_what_moves_fast_go(self):
+        """A hundred times the speed is held back hardly more than ten times: at most rho^2."""
+        soles = np.zeros((2, 4, 3))
+        both, ones = double(np.ones((2, 4))), double([1.0, 1.0])
+        costs = []
+        for metres in (0.1, 1.0):
+            soles[1, 2, 0] = metres
+            costs.append(float(terms.contact_velocity(double(soles), both, double([0.1]), ones, scale_m_s=0.1, rho=3.0)))
+        assert costs[0] < costs[1] < 9.0 < 1.1 * costs[0]
 
     def test_contact_velocity_of_a_foot_in_the_air_is_free(self):
         """Without contact nothing is paid."""
         assert float(terms.contact_velocity(some(5, 4, 3).detach(), double(np.zeros((5, 4))), double(np.ones(4)), double(np.ones(5)),
-                                            scale_m_s=0.1)) == 0
+                                            scale_m_s=0.1, rho=2.0)) == 0
 
     def test_contact_height(self):
         """A touching sole 2 cm above the ground at scale 2 cm: GM(1, 2) = 0.8 by its contact."""
@@ -246,13 +256,11 @@ GRADIENTS = {
     "second_difference": (lambda p: terms.second_difference(p, INVERSE), (some(6, 3, 3),)),
     "limits": (lambda r: limits(r, double([1.0, 0.5])), (matrices(2),)),
     "shape_prior": (lambda b: terms.shape_prior(b, double(np.ones(10)), scale=0.5), (some(10),)),
-    "contact_velocity": (lambda p: terms.contact_velocity(p, some(6, 4, seed=3).detach().abs(), BETWEEN, STEP6, scale_m_s=20.0),
-                         (some(6, 4, 3),)),
+    "contact_velocity": (lambda p: terms.contact_velocity(p, some(6, 4, seed=3).detach().abs(), BETWEEN, STEP6, scale_m_s=20.0,
+                                                          rho=2.0), (some(6, 4, 3),)),
     "contact_height": (lambda p: terms.contact_height(p, some(6, 4, seed=3).detach().abs(), double(0.1), STEP6, scale_m=0.5,
                                                       rho=2.0), (some(6, 4, 3),)),
     "penetration": (lambda p: terms.penetration(p, double(0.1), STEP6, scale_m=0.5), (some(6, 4, 3),)),
-    "hand_contact": (lambda p: terms.hand_contact(p, some(6, 2, seed=3).detach().abs(), BETWEEN, double(0.1), STEP6, scale_m_s=20.0,
-                                                  scale_m=0.5, rho=2.0), (some(6, 2, 3),)),
     "ballistic": (lambda p: terms.ballistic(terms.second_difference(p[:, None], INVERSE)[:, 0], some(6, seed=3).detach().abs(),
                                             double([0.0, 1, 0]), STEP6, scale_m_s2=700.0), (some(6, 3),)),
     "root_pull": (lambda p: terms.root_pull(p, some(6, 3, seed=4).detach(), some(6, seed=3).detach().abs(), STEP6, scale_m=0.7),
@@ -319,7 +327,7 @@ def measured(fps):
         "acceleration": terms.acceleration(felt, step, scale_m_s2=8.0),
         "jerk": terms.jerk(felt, middles, step, scale_m_s3=80.0),
         "spin": terms.spin(turned, inverse, step, scale_rad_s2=25.0),
-        "contact_velocity": terms.contact_velocity(soles, contacts, between, step, scale_m_s=0.5),
+        "contact_velocity": terms.contact_velocity(soles, contacts, between, step, scale_m_s=0.5, rho=30.0),
         "contact_height": terms.contact_height(soles, contacts, double(0.05), step, scale_m=0.05, rho=3.0),
         "penetration": terms.penetration(soles, double(0.0), step, scale_m=0.05),
         "pose_pull": terms.pose_pull(turned, double(np.eye(3)).expand(len(times), 24, 3, 3), ones, step, scale_rad=0.3),
@@ -350,5 +358,5 @@ def test_walker_s_still_feet_cost_nothing():
     motion, contacts = walker(np.arange(0, 2.2, 1 / 30))
     soles, step = double(sole_points(motion)), double(frame_steps(motion.times_s))
     between = double(np.diff(motion.times_s))
-    assert float(terms.contact_velocity(soles, double(contacts), between, step, scale_m_s=0.02)) < 1e-9
+    assert float(terms.contact_velocity(soles, double(contacts), between, step, scale_m_s=0.02, rho=30.0)) < 1e-9
     assert float(terms.penetration(soles, double(0.0), step, scale_m=0.02)) < 1e-9
