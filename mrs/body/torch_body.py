@@ -68,19 +68,27 @@ class TorchBody:
                 turned[joint] = value
         return torch.stack(turned, -3)
 
+    def shaped_bones(self, betas: torch.Tensor) -> torch.Tensor:
+        """Offsets (..., 23, 3) of joints 1..23 from their parents in the rest pose, of betas (10,) or (T, 10)."""
+        return self.bones + _by_shape(self.bones_shape, betas)
+
+    def shaped_moments(self, betas: torch.Tensor) -> torch.Tensor:
+        """What each bone's rotation adds to each landmark beyond its joints' share (..., K, 24, 3), of betas (10,) or (T, 10)."""
+        return self.moments + _by_shape(self.moments_shape, betas)
+
     def joints(self, root: torch.Tensor, turned: torch.Tensor, betas: torch.Tensor, carriers=None) -> torch.Tensor:
         """Joints (..., 24, 3) from the pelvis (..., 3), global rotations (..., 24, 3, 3) and betas (10,), or one a frame (T, 10).
 
         `carriers` are the parents' rotations (..., 23, 3, 3) where the caller has them already.
         """
-        bones = self.bones + _by_shape(self.bones_shape, betas)
+        bones = self.shaped_bones(betas)
         carriers = turned.index_select(-3, self.parents) if carriers is None else carriers
         moved = (carriers * bones[..., None, :]).sum(-1)
         return root[..., None, :] + (moved.transpose(-1, -2) @ self.ancestors.T).transpose(-1, -2)
 
     def keypoints(self, joints: torch.Tensor, turned: torch.Tensor, betas: torch.Tensor) -> torch.Tensor:
         """Landmarks (..., K, 3) on the moving body, exact under linear blend skinning."""
-        moments = self.moments + _by_shape(self.moments_shape, betas)
+        moments = self.shaped_moments(betas)
         flat = turned.transpose(-2, -3).reshape(*turned.shape[:-3], 3, 72)
         return (joints.transpose(-1, -2) @ self.share.T + flat @ moments.flatten(-2).transpose(-1, -2)).transpose(-1, -2)
 

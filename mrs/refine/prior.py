@@ -121,6 +121,12 @@ class PosePrior:
         """Negative log likelihood (...) of local rotations (..., 23, 3, 3), up to a constant."""
         return _Nats.apply(local.reshape(-1, 9 * JOINTS), self).reshape(local.shape[:-3])
 
+    def felt(self, local: torch.Tensor) -> torch.Tensor:
+        """How much (...) the energy of local rotations (..., 23, 3, 3) grows by a nat: 0 where poses are plain, at most 1."""
+        with torch.enable_grad():
+            nats = self.nats(local.to(self.p["whiten"]).detach()).requires_grad_()
+            return torch.autograd.grad(self._settled(nats).sum(), nats)[0].to(local)
+
     def code_energy(self, code: torch.Tensor) -> torch.Tensor:
         """Implausibility (...) of codes (..., 69) under the standard normal, with the same zero and growth."""
         return self._settled(0.5 * (code**2).sum(-1) - self.p["usual_log_scale"])

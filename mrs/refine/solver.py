@@ -1,9 +1,6 @@
-"""One optimisation over a window of frames: L-BFGS in a basis that knows about time.
+"""The objective of one window of frames, and its minimum by L-BFGS in variables that know of time and body.
 
-Neighbouring frames are coupled stiffly by the smoothness terms, so plain gradient steps crawl. The variables are
-therefore x = x0 + S u with S S^T = (d I + l D2^T D2)^-1, the inverse of the objective's typical curvature along time:
-a step in u moves a smooth stretch of frames at once. Over plain variables Adam at its best rate needs 6 times as many
-evaluations of the objective before contacts and twice as many with them, and L-BFGS over 13 and 7 times as many, as
+:mod:`mrs.refine.variables` has the variables. Plain ones need many times as many evaluations of the objective, as
 benchmarks/refine_speed.py prints.
 """
 
@@ -12,7 +9,6 @@ from __future__ import annotations
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 
-import numpy as np
 import torch
 from threadpoolctl import threadpool_limits
 
@@ -21,11 +17,10 @@ from mrs.refine import terms
 from mrs.refine.flight import MASS_SHARES
 from mrs.refine.minimise import minimise
 from mrs.refine.spaces import Coded, Pose6d, local_rotations, to_sixd
+from mrs.refine.variables import InTime, Whitened, upright
 
-TYPICAL_M_S2 = 20.0
-"""Acceleration by which the basis in time is built, whatever the terms' own scale: it says how far a step reaches, not what is wanted."""
-HAND_M = 0.04
-"""Height of a hand joint over the ground that its palm touches."""
+FIRST_ROUND = 1 / 3
+"""Share of the iterations after which the curvature is taken anew, where the solver goes by it."""
 
 
 @dataclass(frozen=True)
@@ -40,11 +35,11 @@ class Scales:
     jerk_m_s3: float = 400.0
     seen_m_s2: float = 5.0
     seen_most: float = 5.0
-    spin_rad_s2: float = 45.0
+    spin_rad_s2: float = 60.0
     limit: float = 0.1
     betas: float = 0.5
-    contact_m_s: float = 0.03
-    contact_rho: float = 30.0
+    contact_m_s: float = 0.05
+    contact_rho: float = 10.0
     contact_weight: float = 1.0
     ground_m: float = 0.02
     ground_rho: float = 8.0
@@ -120,21 +115,27 @@ class Window:
 
 
 @dataclass
-class Solved:
-    """The end of one window: rotations, root, codes or None, betas, log of the focal length over the start's, terms, and how it ended."""
+class Reached:
+    """Where a window is: rotations, root, codes or None, betas, log of the focal length over the start's."""
 
     turned: torch.Tensor
     root: torch.Tensor
     codes: torch.Tensor | None
     betas: torch.Tensor
     log_focal: torch.Tensor
+
+
+@dataclass
+class Solved(Reached):
+    """The end of one window: where it is, every term, and how it ended."""
+
     terms: dict[str, float]
     iterations: int
     converged: bool
 
 
 class Problem:
-    """The objective of one window over preconditioned variables.
+    """The objective of one window.
 
     `prior` is a pose prior (:mod:`mrs.refine.prior`) or None; `space` one of "pose", "coded" and "hybrid", the latter two
     over the window's codes with `decoder`; `extra` holds dense terms (:class:`mrs.refine.terms.Extra`) cut to the window.
@@ -148,20 +149,12 @@ class Problem:
         self.space = self._space(space, decoder)
         self.initial_local = local_rotations(window.initial, body.parents)
         self.mass_shares = torch.as_tensor(MASS_SHARES).to(window.root)
-        points = self._of_person(window.weights.sum(1)).clamp_min(1.0)
-        smooth = 24 / TYPICAL_M_S2**2
         self.lively = self._lively()
-        self.turn_basis = self._basis(150.0, 12 * (0.3 / TYPICAL_M_S2) ** 2)
+        self.livelier = (self.lively[1:-2] + self.lively[2:-1]) / 2
+        self.depth = None
         if window.has_camera:
-            camera = window.seen(window.root)
-            self.distance0 = camera[:, 2].clamp_min(0.2)
-            self.depth = self._of_person(self.distance0)[..., None]
-            self.ray0 = _to_ray(camera, self.depth)
-            across = points / (1.7 * scales.reprojection) ** 2
-            self.across_basis = self._basis(across, smooth)
-            self.depth_basis = self._basis(across * (0.4 / self.depth[..., 0]) ** 2, smooth)
-        else:
-            self.across_basis = self.depth_basis = self._basis(1 / scales.root_m**2, smooth)
+            self.distance0 = window.seen(window.root)[:, 2].clamp_min(0.2)
+            self.depth = self.of_person(self.distance0)[..., None]
 
     def _couple(self) -> None:
         """Set what couples neighbouring frames: times between them, and the steps of differences, none from person to person."""
@@ -177,7 +170,7 @@ class Problem:
         if w.person is not None:
             self.inverse_dt2 = self.inverse_dt2 * (w.person[2:] == w.person[:-2])[:, None]
 
-    def _of_person(self, values: torch.Tensor) -> torch.Tensor:
+    def of_person(self, values: torch.Tensor) -> torch.Tensor:
         """Mean of values (T,) over the frames of the same person: a number, or one a frame where there are several people."""
         if self.window.person is None:
             return values.mean()
@@ -194,45 +187,12 @@ class Problem:
         to_world = w.R.transpose(-1, -2).expand(len(w.times), 3, 3)[:, None] if whole else None
         return Coded(decoder, self.body, w.codes, root, to_world, free=space == "hybrid")
 
-    def _basis(self, data, smooth: float) -> torch.Tensor:
-        """S (T, T) with S S^T the inverse of the typical curvature along time.
-
-        In double precision: at 240 frames a second the two parts differ by more digits than a float has.
-        """
-        like, step = self.window.step, self.window.step.double()
-        curvature = torch.diag(data * step)
-        if len(step) > 2:
-            rows = torch.arange(len(step) - 2, device=step.device)
-            d2 = torch.zeros(len(step) - 2, len(step), dtype=step.dtype, device=step.device)
-            for column in range(3):
-                d2[rows, rows + column] = self.inverse_dt2[:, column].double()
-            curvature = curvature + smooth * d2.T @ (step[1:-1, None] * d2)
-        if self.window.held is not None:
-            curvature[self.window.held, self.window.held] += self.scales.hold
-        factor = torch.linalg.cholesky(curvature)
-        eye = torch.eye(len(step), dtype=step.dtype, device=step.device)
-        basis = torch.linalg.solve_triangular(factor, eye, upper=False).T.to(like)
-        return torch.where(basis.abs() > 1e-6 * basis.abs().max(), basis, torch.zeros_like(basis)).contiguous()
-
     def _lively(self):
         """How much livelier than usual each joint (T, 24) is seen to be: sqrt(1 + (a_seen / seen_m_s2)^2), within bounds."""
         seen = self.window.seen_acceleration
         if seen is None:
             return torch.ones_like(self.window.pull)
         return (1 + (seen / self.scales.seen_m_s2).clamp_max(self.scales.seen_most) ** 2).sqrt()
-
-    def state(self, u_turn, u_root):
-        """Variables to global rotations (T, 24, 3, 3) and root (T, 3) in the world."""
-        turned = self.space.turned(self.turn_basis @ u_turn)
-        moved = torch.cat([self.across_basis @ u_root[:, :2], self.depth_basis @ u_root[:, 2:]], -1)
-        if not self.window.has_camera:
-            return turned, self.window.root + moved
-        return turned, self.window.unseen(_from_ray(self.ray0 + moved, self.depth))
-
-    def terms(self, u_turn, u_root, betas, turned0, root0, log_focal=None) -> dict[str, torch.Tensor]:
-        """Every term by name; their sum is the objective. Terms that are off, or of which nothing is known, are left out."""
-        turned, root = self.state(u_turn, u_root)
-        return self.costs(turned, root, betas, turned0, root0, log_focal)
 
     def costs(self, turned, root, betas, turned0, root0, log_focal=None) -> dict[str, torch.Tensor]:
         """Every term by name at rotations (T, 24, 3, 3), a root (T, 3) and betas (10,), or (P, 10) of several people."""
@@ -296,7 +256,7 @@ class Problem:
         out = {}
         if len(w.times) > 2:
             accelerations = terms.second_difference(joints, self.inverse_dt2)
-            felt = accelerations * self._per_distance(root) if w.has_camera else accelerations
+            felt = accelerations * self.per_distance(root) if w.has_camera else accelerations
             out["acceleration"] = terms.acceleration(felt, self.step2, scale_m_s2=s.acceleration_m_s2 * self.lively[1:-1])
             out["spin"] = terms.spin(turned, self.inverse_dt2, self.step2, scale_rad_s2=s.spin_rad_s2 * self.lively[1:-1])
             if w.flight is not None:
@@ -304,10 +264,10 @@ class Problem:
                 out["ballistic"] = s.ballistic_weight * terms.ballistic(fall, w.flight, w.up, self.step2,
                                                                         scale_m_s2=s.ballistic_m_s2)
         if len(w.times) > 3:
-            out["jerk"] = terms.jerk(felt, self.middle_s, self.step3, scale_m_s3=s.jerk_m_s3 * self.lively[1:-2])
+            out["jerk"] = terms.jerk(felt, self.middle_s, self.step3, scale_m_s3=s.jerk_m_s3 * self.livelier)
         return out
 
-    def _per_distance(self, root) -> torch.Tensor:
+    def per_distance(self, root) -> torch.Tensor:
         """Distance at the start over distance now, (T-2, 1, 1).
 
         Smoothness in metres alone would draw everybody towards the camera, where the same picture moves less.
@@ -329,38 +289,54 @@ class Problem:
                 hands = joints[:, 22:]
                 still = terms.contact_velocity(hands, w.hands, self.between, self.step1, scale_m_s=2 * s.contact_m_s, rho=s.contact_rho)
                 out["hands"] = s.hands_weight * (still + terms.contact_height(
-                    hands, w.hands, w.ground + HAND_M, w.step, scale_m=2 * s.ground_m, rho=s.ground_rho))
+                    hands, w.hands, w.ground + terms.HAND_M, w.step, scale_m=2 * s.ground_m, rho=s.ground_rho))
         return out
+
+    def variables(self, at: Reached):
+        """The variables that are stepped in, from what is reached."""
+        if self._whitens():
+            return Whitened(self, at.turned, at.root, self.each(at.betas))
+        return InTime(self, self.space)
+
+    def _whitens(self) -> bool:
+        return isinstance(self.space, Pose6d) and self.window.root.device.type == "cpu"
+
+    def each(self, betas: torch.Tensor) -> torch.Tensor:
+        """Betas (10,) of one person, or (T, 10) of several, one a frame."""
+        return betas if self.window.person is None else betas[self.window.person]
 
     def solve(self, iterations: int, *, free_betas: bool = False, free_focal: bool = False) -> Solved:
         """Minimise; say where and how it ended."""
-        window, frames = self.window, len(self.window.times)
-        shapes = [(frames, self.space.size), tuple(window.root.shape)]
-        shapes += [tuple(self.betas0.shape)] * free_betas + [(1,)] * free_focal
-        sizes = [int(np.prod(shape)) for shape in shapes]
+        w = self.window
+        at, count = Reached(w.turned, w.root, None, self.betas0, w.root.new_zeros(1)), 0
+        first = round(FIRST_ROUND * iterations)
+        for most in (first, iterations - first) if self._whitens() and first else (iterations,):
+            at, used, converged = self._round(at, most, free_betas, free_focal)
+            count += used
+        with torch.no_grad():
+            last = self.costs(at.turned, at.root, at.betas, w.turned, w.root, at.log_focal if free_focal else None)
+        return Solved(**vars(at), terms={name: float(v) for name, v in last.items()}, iterations=count, converged=converged)
+
+    def _round(self, at: Reached, iterations: int, free_betas: bool, free_focal: bool) -> tuple[Reached, int, bool]:
+        """Go on from what is reached; return what is then, the iterations and whether they converged."""
+        w, variables = self.window, self.variables(at)
+        sizes = [len(w.times) * variables.size, at.betas.numel() * free_betas, int(free_focal)]
 
         def unpack(flat):
-            return [p.reshape(shape) for p, shape in zip(flat.split(sizes), shapes, strict=True)]
-
-        def whole(free):
-            betas = free[2] if free_betas else self.betas0
-            return *free[:2], betas, window.turned, window.root, free[-1] if free_focal else None
+            u, betas, log_focal = flat.split(sizes)
+            return u, betas.view_as(at.betas) if free_betas else at.betas, log_focal if free_focal else None
 
         def cost(flat):
-            return sum(self.terms(*whole(unpack(flat))).values())
+            u, betas, log_focal = unpack(flat)
+            return sum(self.costs(*variables.state(u), betas, w.turned, w.root, log_focal).values())
 
-        start = window.root.new_zeros(sum(sizes))
-        if free_betas:
-            start[sum(sizes[:2]) : sum(sizes[:3])] = self.betas0.flatten()
+        start = torch.cat([w.root.new_zeros(sizes[0]), at.betas.flatten()[: sizes[1]], at.log_focal[: sizes[2]]])
         found, count, converged = minimise(cost, start, iterations)
         with torch.no_grad():
-            free = unpack(found)
-            u_turn, u_root, betas, *_, log_focal = whole(free)
-            turned, root = self.state(u_turn, u_root)
-            last = self.costs(turned, root, *whole(free)[2:])
-            codes = self.space.code(self.turn_basis @ u_turn)
-        log_focal = window.root.new_zeros(1) if log_focal is None else log_focal.detach()
-        return Solved(turned, root, codes, betas.detach(), log_focal, {name: float(v) for name, v in last.items()}, count, converged)
+            u, betas, log_focal = unpack(found)
+            turned, root = variables.state(u)
+            reached = Reached(upright(turned), root, variables.code(u), betas.clone(), at.log_focal if log_focal is None else log_focal.clone())
+        return reached, count, converged
 
 
 @contextmanager
@@ -395,14 +371,3 @@ def difference_weights(between: torch.Tensor):
     weights = torch.stack([2 / (before * total), -2 / (before * after), 2 / (after * total)], -1)
     middle = (before[:-1] + after[:-1] + after[1:]) / 3 if len(between) > 2 else between[:0]
     return weights, middle
-
-
-def _to_ray(camera: torch.Tensor, depth: torch.Tensor) -> torch.Tensor:
-    """Camera points to (x / z, y / z, log z) in units of the mean depth: picture place and distance apart."""
-    z = camera[:, 2:].clamp_min(0.2)
-    return depth * torch.cat([camera[:, :2] / z, torch.log(z / depth)], -1)
-
-
-def _from_ray(ray: torch.Tensor, depth: torch.Tensor) -> torch.Tensor:
-    z = depth * torch.exp((ray[:, 2:] / depth).clamp(-4, 4))
-    return torch.cat([ray[:, :2] / depth * z, z], -1)

@@ -15,6 +15,8 @@ from mrs.refine.flight import GRAVITY_M_S2
 from mrs.skeletons import SMPL_24
 
 KNEE = 1.5
+HAND_M = 0.04
+"""Height of a hand joint over the ground that its palm touches."""
 TERMS = ("reprojection", "pose", "limits", "shape", "focal", "prior", "acceleration", "spin", "jerk", "contact", "ground",
          "hands", "penetration", "ballistic", "root")
 """Names of all terms, for --set smoother.off; "held" between windows can't be left out."""
@@ -192,6 +194,11 @@ FLESH_M = {"pelvis": 0.09, "left_knee": 0.05, "right_knee": 0.05, "head": 0.09, 
 """How thick the body is about joints that people lie, kneel and roll on."""
 _FLESH = torch.tensor(list(FLESH_M.values()))
 _FLESHY = [SMPL_24.index(name) for name in FLESH_M]
+
+
+def flesh(like: torch.Tensor) -> tuple[list[int], torch.Tensor]:
+    """Joints that have flesh around them, and how thick it is, in metres."""
+    return _FLESHY, _FLESH.to(like)
 
 
 def penetration(soles, ground_m, step, *, scale_m: float, joints=None):
