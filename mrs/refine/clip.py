@@ -97,7 +97,7 @@ class Clip:
         joints = self.body.joints(w.root, w.turned, self.betas)
         seen = torch.zeros_like(w.pull)
         if len(w.times) > 2:
-            a = _accelerations(joints, w.times)
+            a = _accelerations(joints, w.times, w.step)
             if w.has_camera:
                 ray = w.seen(joints)
                 ray = ray / ray.norm(dim=-1, keepdim=True).clamp_min(1e-6)
@@ -171,7 +171,7 @@ def _unsteadiness(turned: torch.Tensor, lag: int) -> torch.Tensor:
     return (away**2).sum((-1, -2)).median(0).values.sqrt() + 1e-4
 
 
-def _accelerations(points: torch.Tensor, times: torch.Tensor, sigma_s: float = 0.035) -> torch.Tensor:
+def _accelerations(points: torch.Tensor, times: torch.Tensor, step: torch.Tensor, sigma_s: float = 0.035) -> torch.Tensor:
     """Accelerations (T, P, 3) of points (T, P, 3): of parabolas fitted about each time, whatever the times between."""
     out = torch.zeros_like(points)
     for rows in torch.arange(len(times)).split(256):
@@ -180,10 +180,12 @@ def _accelerations(points: torch.Tensor, times: torch.Tensor, sigma_s: float = 0
         low, high = max(low - 1, 0), min(high + 1, len(times))
         away = times[None, low:high] - times[rows, None]
         design = torch.stack([torch.ones_like(away), away / sigma_s, (away / sigma_s) ** 2 / 2], -1)
-        weighted = torch.exp(-((away / sigma_s) ** 2) / 2)[..., None] * design
+        weighted = (torch.exp(-((away / sigma_s) ** 2) / 2) * step[low:high])[..., None] * design
         normal = torch.einsum("tsa,tsb->tab", weighted, design) + 0.02 * torch.eye(3).to(design)
         share = torch.einsum("ta,tsa->ts", torch.linalg.inv(normal)[:, 2], weighted) / sigma_s**2
-        out[rows] = torch.einsum("ts,spc->tpc", share.to(points), points[low:high] - points[rows[len(rows) // 2]])
+        near = points[low:high] - points[rows[len(rows) // 2]]
+        share = share.to(points)
+        out[rows] = torch.einsum("ts,spc->tpc", share, near) - share.sum(1)[:, None, None] * near[rows - low]
     return out
 
 
