@@ -41,11 +41,14 @@ def _registry(plugins):
 
 
 def _start(target: str, registry, at_s: float | None, moving: bool):
-    """Start from the word ``standing``, or from a motion's posture."""
+    """Start from the word ``standing``, which is one posture, or from a motion's."""
+    from mrs.errors import UsageError
     from mrs.reading import read_motion
     from mrs.synth import transfer
 
     if target == "standing":
+        if at_s is not None:
+            raise UsageError(f"Expected a motion to begin from with --at {at_s:g}, but got standing, which is one posture. Leave --at away.")
         return transfer.start_of(transfer.standing(), where="standing")
     return transfer.start_of(read_motion(target, registry), at_s, moving, target)
 

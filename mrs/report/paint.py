@@ -10,6 +10,8 @@ NEAR_M = 0.05
 PALETTE = ((64, 170, 255), (255, 140, 50), (110, 205, 90), (235, 95, 165), (170, 125, 245), (245, 205, 60),
            (70, 210, 200), (225, 90, 80))
 _SUBPIXEL_BITS = 3
+_DARK = 80
+_AROUND = [(across, down) for across in (-1, 0, 1) for down in (-1, 0, 1) if across or down]
 _LIGHT = np.array([-0.35, -0.65, -0.68])
 _RIGHT = [name.startswith("right") for name in SMPL_24.names]
 _LEFT = [name.startswith("left") for name in SMPL_24.names]
@@ -102,7 +104,10 @@ def paint_skeleton(rgb: np.ndarray, pixels: np.ndarray, colour: tuple[int, int, 
 
 def paint_text(rgb: np.ndarray, text: str, at_px: tuple[float, float], height_px: float, colour=(255, 255, 255), *,
                centred: bool = False) -> None:
-    """Write `text` in place, outlined in black, its lower left (or lower middle) corner at `at_px`, kept inside."""
+    """Write `text` in place, its lower left (or lower middle) corner at `at_px`, kept inside; what is not dark is outlined in black.
+
+    The outline is the text itself moved about: OpenCV 5 sets thicker letters wider, so that a thick copy would not lie under it.
+    """
     import cv2
 
     font, scale = cv2.FONT_HERSHEY_SIMPLEX, height_px / 22
@@ -110,5 +115,7 @@ def paint_text(rgb: np.ndarray, text: str, at_px: tuple[float, float], height_px
     (width, height), rim = cv2.getTextSize(text, font, scale, thick)
     x = int(np.clip(at_px[0] - (width / 2 if centred else 0), 2, max(rgb.shape[1] - width - 2, 2)))
     y = int(np.clip(at_px[1], height + 2, max(rgb.shape[0] - rim, height + 2)))
-    cv2.putText(rgb, text, (x, y), font, scale, (0, 0, 0), thick + 2, cv2.LINE_AA)
+    far = max(round(height_px / 18), 1) if max(colour) > _DARK else 0
+    for across, down in _AROUND if far else ():
+        cv2.putText(rgb, text, (x + far * across, y + far * down), font, scale, (0, 0, 0), thick, cv2.LINE_AA)
     cv2.putText(rgb, text, (x, y), font, scale, colour, thick, cv2.LINE_AA)

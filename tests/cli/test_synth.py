@@ -172,6 +172,7 @@ def test_bad_motions_are_refused_in_one_line(house, tmp_path, capsys):
     assert "finite" in _refused(capsys, "transfer", tmp_path / "nan.npz", "standing", *weights)
     assert "24" in _refused(capsys, "transfer", tmp_path / "other.npz", "standing", *weights)
     assert "no such file" in _refused(capsys, "transfer", tmp_path / "none.npz", "standing", *weights)
+    assert "Leave --at away" in _refused(capsys, "transfer", house / "wave.npz", "standing", "--at", 2, *weights)
     assert not (tmp_path / "o").exists()
 
 

@@ -1,6 +1,7 @@
 """The painter: what covers what, and what is left out."""
 
 import numpy as np
+import pytest
 
 from mrs.report import paint
 
@@ -71,6 +72,19 @@ def test_text_stays_inside():
     paint.paint_text(rgb, "12", (500, -50), 12)
     ys, xs = np.nonzero((rgb != 10).any(-1))
     assert len(xs) and xs.min() > 50 and ys.max() < 40
+
+
+@pytest.mark.parametrize("text", ["0.123 s", "target start"])
+def test_outline_lies_under_text(text):
+    """The black reaches as far on the right of the letters as on the left, and dark letters have none."""
+    rgb = np.full((60, 400, 3), 245, np.uint8)
+    paint.paint_text(rgb, text, (100, 40), 18, (255, 0, 0))
+    red = np.flatnonzero(((rgb[..., 0] > 200) & (rgb[..., 1] < 60)).any(0))
+    black = np.flatnonzero((rgb.max(-1) < 60).any(0))
+    assert 0 <= red[0] - black[0] <= 3 and 0 <= black[-1] - red[-1] <= 3
+    rgb[:] = 245
+    paint.paint_text(rgb, text, (100, 40), 18, (40, 40, 40))
+    assert rgb.min() >= 35
 
 
 def test_skeleton_leaves_out_what_is_not_there():
