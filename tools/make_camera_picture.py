@@ -24,7 +24,7 @@ from mrs.world.camera_motion import pan_tilt_roll_deg
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from tests.pans import turns  # noqa: E402 (it lies beside this folder)
+from tests.pans import turns
 
 ROOT = Path(__file__).parent.parent
 PLACE = ROOT / "docs" / "images" / "camera.jpg"
@@ -120,7 +120,7 @@ def _plot(times_s: np.ndarray, found: np.ndarray, truth: np.ndarray) -> np.ndarr
     measured, known = pan_tilt_roll_deg(found), pan_tilt_roll_deg(truth)
     low, high = known[:, :2].min() - 2, known[:, :2].max() + 2
     x = 70 + (PLOT_PX[0] - 90) * times_s / times_s[-1]
-    y = lambda deg: PLOT_PX[1] - 34 - (PLOT_PX[1] - 50) * (deg - low) / (high - low)  # noqa: E731 (a scale)
+    y = lambda deg: PLOT_PX[1] - 34 - (PLOT_PX[1] - 50) * (deg - low) / (high - low)
     for deg in range(int(np.ceil(low / 5)) * 5, int(high) + 1, 5):
         cv2.line(rgb, (70, round(y(deg))), (PLOT_PX[0] - 20, round(y(deg))), GRID, 1)
         cv2.putText(rgb, f"{deg}", (36, round(y(deg)) + 5), cv2.FONT_HERSHEY_SIMPLEX, 0.42, INK, 1, cv2.LINE_AA)

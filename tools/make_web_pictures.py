@@ -19,7 +19,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from tests.web.browser import browser, until  # noqa: E402 (it lies beside this folder)
+from tests.web.browser import browser, until
 
 IMAGES = Path(__file__).parent.parent / "docs" / "images"
 REPORT_PX, REPORT_S = (1200, 2300), 4.35
