@@ -34,9 +34,9 @@ def serve(made, opened: bool) -> None:
     """Say where it is, and wait for Ctrl-C."""
     import threading
 
-    click.echo(made.address)
-    click.echo("Ctrl-C ends it.", err=True)
     try:
+        click.echo(made.address)
+        click.echo("Ctrl-C ends it.", err=True)
         if opened:
             opening.show(made.address)
         threading.Event().wait()
