@@ -42,7 +42,7 @@ class Run:
             report = json.loads(path.read_text(encoding="utf-8"))
             report["persons"], report["outputs"]
         except FileNotFoundError:
-            raise InputError(f"Expected a run at {folder}, but there is no run.json in it.") from None
+            raise InputError(f"Expected a run at {folder}, but there is no run.json in it. Type: mrs run VIDEO -o FOLDER, or name that folder.") from None
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise InputError(f"Expected {path} to be written by mrs run, but it can't be used: {error}.") from None
         return cls(Path(folder), report)

@@ -280,8 +280,8 @@ def _disk() -> Iterator[Check]:
 
 def _settings() -> Iterator[Check]:
     """Environment variables that change what mrs does."""
-    names = ("MRS_CACHE_DIR", "MRS_CONFIG", "MRS_DEVICE", "MRS_LOAD_PLUGINS", "MRS_LOG_LEVEL", "MRS_OFFLINE", "MRS_SMPL_DIR", "NO_COLOR",
-             "OMP_NUM_THREADS")
+    names = ("MRS_CACHE_DIR", "MRS_CONFIG", "MRS_DEVICE", "MRS_LOAD_PLUGINS", "MRS_LOG_JSON", "MRS_LOG_LEVEL", "MRS_OFFLINE", "MRS_SMPL_DIR",
+             "MRS_THREADS", "NO_COLOR", "OMP_NUM_THREADS")
     told = [f"{name}={os.environ[name]}" for name in names if os.environ.get(name)]
     yield Check("settings", "environment", "ok", ", ".join(told) or "nothing set")
 

@@ -209,7 +209,7 @@ def report_of(root: Path) -> dict[str, Any]:
         report = json.loads(path.read_text(encoding="utf-8"))
         report["video"]["sha256"], report["settings"], report["camera"]
     except FileNotFoundError:
-        raise InputError(f"Expected a run at {root}, but there is no run.json in it.") from None
+        raise InputError(f"Expected a run at {root}, but there is no run.json in it. Type: mrs run VIDEO -o FOLDER, or name that folder.") from None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"Expected {path} to be written by mrs run, but it can't be used: {error}.") from None
     return report

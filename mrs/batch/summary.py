@@ -41,7 +41,7 @@ def counts(table: list[dict[str, Any]]) -> dict[str, int]:
 
 def in_words(table: list[dict[str, Any]]) -> str:
     """Say how many clips there are of each status."""
-    return f"{len(table)} clips: " + ", ".join(f"{n} {status}" for status, n in sorted(counts(table).items(), key=lambda item: -item[1]))
+    return f"{len(table)} clip{'' if len(table) == 1 else 's'}: " + ", ".join(f"{n} {status}" for status, n in sorted(counts(table).items(), key=lambda item: -item[1]))
 
 
 def write(place: Folder | Remote) -> list[dict[str, Any]]:

@@ -116,13 +116,17 @@ class _Context(click.Context):
 
 
 def _with_debug(command: click.Command) -> click.Command:
-    """Give a command, and those below it, the flag --debug (which :func:`main` looks for) and the help of this module."""
+    """Give a command, and those below it, the flag --debug (which :func:`main` looks for) and the help of this module.
+
+    In a group's list each has its first sentence as a whole, where click would cut it off.
+    """
     command.context_class = _Context
     if not any("--debug" in p.opts for p in command.params):
         command.params.append(click.Option(["--debug"], is_flag=True, expose_value=False,
                                            help="Show the traceback of an error."))
     for below in getattr(command, "commands", {}).values():
         _with_debug(below)
+        below.short_help = below.short_help or " ".join((below.help or "").split("\n\n")[0].split())
     return command
 
 

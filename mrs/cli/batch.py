@@ -65,7 +65,7 @@ def command(videos, out, jobs, threads, gpus, scheduler, detach, resources, stat
     if dry_run:
         return _tell_plan(planned, place, as_json)
     if detach and not scheduler:
-        raise UsageError("Expected --scheduler ADDRESS with --detach, but there is none.")
+        raise UsageError("Expected --scheduler ADDRESS with --detach, but there is none. Type, for example: --scheduler tcp://host:8786")
     state.submit(planned, place)
     if scheduler:
         _on_cluster(planned, scheduler, _amounts(resources, gpus), detach, shown)
@@ -133,7 +133,8 @@ def _on_cluster(planned, address: str, resources: dict[str, float], detach: bool
 
     with Cluster(address, resources) as cluster, shown:
         futures = cluster.submit(planned)
-        shown.line(f"{len(planned)} clips submitted to {address}, which has {cluster.workers()} workers.")
+        at_work = cluster.workers()
+        shown.line(f"{len(planned)} clip{'' if len(planned) == 1 else 's'} submitted to {address}, which has {at_work} worker{'' if at_work == 1 else 's'}.")
         if detach:
             return
         try:

@@ -16,7 +16,7 @@ from mrs.cli.run import _flags
 ENVIRONMENT = {
     "MRS_CACHE_DIR": "folder of fetched models", "MRS_CONFIG": "the user's settings file", "MRS_DEVICE": "where networks run",
     "MRS_LOAD_PLUGINS": "installed plugins to load", "MRS_LOG_JSON": "1: log in JSON lines", "MRS_LOG_LEVEL": "what is logged",
-    "MRS_OFFLINE": "1: no network", "MRS_THREADS": "CPU threads", "NO_COLOR": "1: no colours",
+    "MRS_OFFLINE": "1: no network", "MRS_SMPL_DIR": "folder of your SMPL files", "MRS_THREADS": "CPU threads", "NO_COLOR": "1: no colours",
 }
 
 

@@ -6,6 +6,8 @@ import json
 
 import click
 
+from mrs.cli import opening
+
 QUICK = {"rotated_look": "never", "find_every_s": 1.0}
 """Options of detectors that have them, unless they are set: what costs time for poses that are rare before a webcam."""
 
@@ -77,6 +79,6 @@ def _shows(viewed: bool, as_json: bool, host: str, port: int, opened: bool, dela
         browser = show.Browser(host, port, delays)
         shows.append(browser)
         click.echo(browser.address, err=as_json)
-        if opened and click.launch(browser.address) != 0:
-            click.echo(f"No browser could be started here. Open {browser.address} yourself.", err=True)
+        if opened:
+            opening.show(browser.address)
     return shows

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import click
 
@@ -22,7 +23,10 @@ def command(ctx: click.Context, as_json: bool):
 @command.command("list")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_models(as_json: bool):
-    """List the embedded files with size, licence, source, sha256 and card, and the models that can be fetched."""
+    """List all files of models, those that ship and others.
+
+    Each comes with size, licence, source and sha256; those that ship with their card, those to fetch with the place they go to.
+    """
     _list(as_json)
 
 
@@ -34,11 +38,14 @@ def list_models(as_json: bool):
 @click.option("--quiet", is_flag=True, help="Show no progress.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def get(names: tuple[str, ...], source: str | None, again: bool, new_digest: bool, quiet: bool, as_json: bool):
-    """Fetch models and print their paths. A download that was cut off goes on where it stopped."""
+    """Fetch models and print their paths.
+
+    A download that was cut off goes on where it stopped. NAMEs are those of `mrs models`.
+    """
     from mrs import model_cache, progress
     from mrs.errors import UsageError
 
-    models = [model_cache.named(name) for name in names]
+    models = [_to_fetch(name) for name in names]
     if source and len(models) > 1:
         raise UsageError(f"Expected one name with --from, but got {len(models)}.")
     shown, results = progress.choose(quiet), []
@@ -59,33 +66,67 @@ def get(names: tuple[str, ...], source: str | None, again: bool, new_digest: boo
 @command.command("path")
 @click.argument("name")
 def path(name: str):
-    """Print the path of a model: an embedded one, or one that was fetched."""
+    """Print where a model lies, embedded or fetched."""
     from mrs import data, model_cache
 
-    if name in data.EMBEDDED:
-        click.echo(data.asset_path(name))
+    embedded = data.named(name)
+    if embedded:
+        click.echo(data.asset_path(embedded))
         return
-    model_cache.named(name)
-    click.echo(model_cache.resolve(name, f"mrs models get {name} --from FILE_OR_URL"))
+    model = _known(name)
+    click.echo(model_cache.resolve(model.name, f"mrs models get {name} --from FILE_OR_URL"))
 
 
 @command.command("verify")
 @click.argument("names", nargs=-1, metavar="[NAME...]")
 def verify(names: tuple[str, ...]):
-    """Check that models have their checksums: those named, or the embedded ones and all that were fetched."""
+    """Check the checksums of models.
+
+    Without a NAME: of the embedded ones and all that were fetched.
+    """
     from mrs import data, model_cache
     from mrs.model_catalogue import CATALOGUE
 
-    for name in names:
-        if name not in data.EMBEDDED:
-            model_cache.named(name)
-    for name in names or [*data.EMBEDDED, *(n for n in CATALOGUE if model_cache.held(n))]:
-        if name in data.EMBEDDED:
-            click.echo(f"ok {data.asset_path(name, verify=True)}")
-            continue
-        found = model_cache.verify(name)
-        unpublished = found.facts.get("checked_against") != "catalogue"
-        click.echo(f"ok {found.path}{' (as at its first download: its makers publish no checksum)' if unpublished else ''}")
+    found = [data.named(name) or _known(name).name for name in names] or [*data.EMBEDDED, *(n for n in CATALOGUE if model_cache.held(n))]
+    for name in found:
+        click.echo(f"ok {_verified(name)}")
+
+
+def _verified(name: str) -> str:
+    """Check one file; return its path, with a word where its makers publish no checksum."""
+    from mrs import data, model_cache
+
+    if name in data.EMBEDDED:
+        return str(data.asset_path(name, verify=True))
+    found = model_cache.verify(name)
+    unpublished = found.facts.get("checked_against") != "catalogue"
+    return f"{found.path}{' (as at its first download: its makers publish no checksum)' if unpublished else ''}"
+
+
+def _known(name: str) -> Any:
+    """Return a model that can be fetched; refuse what only its makers give out, and names that are none."""
+    from mrs import data
+    from mrs.errors import MissingError, UsageError
+    from mrs.model_catalogue import CATALOGUE, GATED
+    from mrs.options import unknown
+
+    gated = next((entry for entry in GATED if entry.name == name), None)
+    if gated:
+        raise MissingError(f"Expected a model that ships or can be fetched, but {name} is given out by its makers alone, at {gated.url}. "
+                           f"Put {gated.files[0]} into a folder and type: export {gated.setting}=FOLDER")
+    if name not in CATALOGUE:
+        raise UsageError(unknown(f"model '{name}'", name, [*CATALOGUE, *data.names()]))
+    return CATALOGUE[name]
+
+
+def _to_fetch(name: str) -> Any:
+    """Return a model to fetch; say of an embedded one that it is there."""
+    from mrs import data
+    from mrs.errors import UsageError
+
+    if data.named(name):
+        raise UsageError(f"Expected a model to fetch, but {name} ships with mrs. Type: mrs models path {name}")
+    return _known(name)
 
 
 def _list(as_json: bool) -> None:
@@ -103,8 +144,8 @@ def _list(as_json: bool) -> None:
     click.echo("to fetch: mrs models get NAME, or mrs models get NAME --from FILE")
     width = max(len(row["name"]) for row in fetched)
     for row in fetched:
-        click.echo(f"  {row['name']:<{width}}  {'fetched' if row['path'] else '-':<7}  {row['about']}\n    {row['licence']}\n    from {row['url']}\n"
-                   f"    {_there(row)}\n    at {row['place']}\n    for {row['setting']}")
+        click.echo(f"  {row['name']:<{width}}  {'fetched' if row['path'] else '-':<7}  {row['about']}\n"
+                   f"    {_about(row['megabytes'])}, {row['licence']}\n    from {row['url']}\n    {_there(row)}\n    at {row['place']}\n    for {row['setting']}")
     click.echo("from their makers alone, who give them to those who register")
     for row in gated:
         click.echo(f"  {row['name']}: {row['about']}\n    {row['licence']}\n    from {row['url']}\n    {_put(row)}")
@@ -127,6 +168,13 @@ def _put(row: dict) -> str:
     if row["folder"]:
         return f"put {row['files'][0]} into {row['folder']}"
     return f"put {row['files'][0]} into a folder of yours and type: export {row['setting']}=FOLDER"
+
+
+def _about(megabytes: float | None) -> str:
+    """Say a size that was not measured."""
+    if megabytes is None:
+        return "size not published"
+    return f"about {megabytes:.0f} MB" if megabytes >= 1 else f"about {megabytes * 1000:.0f} kB"
 
 
 def _size(count: int | None) -> str:
@@ -155,7 +203,7 @@ def _fetched() -> list[dict]:
     for model in CATALOGUE.values():
         found = model_cache.held(model.name)
         rows.append({"name": model.name, "about": model.about, "url": model.url, "licence": model.licence, "place": str(model_cache.place(model.name)),
-                     "bytes": found.path.stat().st_size if found else None,
+                     "bytes": found.path.stat().st_size if found else None, "megabytes": model.megabytes,
                      "path": str(found.path) if found else None, "setting": model.setting.format(name=model.name),
                      "sha256_begins": model.sha256_begins, "sha256": found.facts.get("sha256") if found else model.sha256})
     return rows

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from mrs.cli import opening
+
 
 @click.command("report")
 @click.argument("run", type=click.Path(path_type=Path), metavar="RUN")
@@ -24,5 +26,5 @@ def command(run: Path, opened: bool, quiet: bool):
     with shown:
         path = of_run.of_folder(run, shown)
     click.echo(path)
-    if opened and click.launch(str(path.resolve())) != 0:
-        click.echo(f"No browser could be started here. Open {path.resolve()} yourself.", err=True)
+    if opened:
+        opening.show(str(path.resolve()))

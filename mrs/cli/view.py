@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from mrs.cli import opening
+
 
 @click.command("view")
 @click.argument("motions", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="RUN|MOTION...")
@@ -32,11 +34,11 @@ def serve(made, opened: bool) -> None:
     """Say where it is, and wait for Ctrl-C."""
     import threading
 
-    click.echo(made.address)
-    click.echo("Ctrl-C ends it.", err=True)
     try:
-        if opened and click.launch(made.address) != 0:
-            click.echo(f"No browser could be started here. Open {made.address} yourself.", err=True)
+        click.echo(made.address)
+        click.echo("Ctrl-C ends it.", err=True)
+        if opened:
+            opening.show(made.address)
         threading.Event().wait()
     except KeyboardInterrupt:
         pass

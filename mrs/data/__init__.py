@@ -78,6 +78,20 @@ def asset_path(name: str, *, verify: bool = False) -> Path:
     return path
 
 
+def named(short: str) -> str | None:
+    """Return the embedded file that a name means: its whole name, its file's, or that up to the first dot; None where it is none."""
+    return next((name for name in EMBEDDED if short in (name, name.rpartition("/")[2], _stem(name))), None)
+
+
+def names() -> list[str]:
+    """Return the short names of the embedded files."""
+    return [_stem(name) for name in EMBEDDED]
+
+
+def _stem(name: str) -> str:
+    return name.rpartition("/")[2].partition(".")[0]
+
+
 def place(name: str) -> Path:
     """Return where an embedded asset lies, or would lie."""
     return Path(str(importlib.resources.files(__name__).joinpath(*name.split("/"))))

@@ -104,7 +104,7 @@ class BodyView:
                 if mark.visible != shown:
                     mark.visible = shown
             if self.label is not None:
-                self.label.position = joints_m[15] + [0, 0.3, 0]
+                self.label.position = joints_m[0] + [0, joints_m[:, 1].max() - joints_m[0, 1] + 0.3, 0]
 
 
 class MotionView(BodyView):

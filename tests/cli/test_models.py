@@ -74,7 +74,24 @@ def test_embedded_files_have_paths(capsys):
     assert here(capsys, "models", "verify", name).out.strip() == f"ok {data.asset_path(name)}"
 
 
+@pytest.mark.parametrize("name", list(data.EMBEDDED))
+def test_short_names_are_enough(capsys, name):
+    """A file's name, and that up to its first dot, mean the embedded file; no two files share one."""
+    for short in (name.rpartition("/")[2], name.rpartition("/")[2].partition(".")[0]):
+        assert here(capsys, "models", "path", short).out.strip() == str(data.asset_path(name))
+    assert len(set(data.names()) | set(CATALOGUE)) == len(data.EMBEDDED) + len(CATALOGUE)
+
+
+def test_sizes_of_what_is_not_here_are_about(capsys):
+    """Every model to fetch has a line with about its size, or that none is published."""
+    told = here(capsys, "models").out
+    assert f"about 56 MB, {CATALOGUE['rtmpose-m'].licence}" in told and "about 6 kB, " in told and "size not published, " in told
+    assert told.count("about ") - sum("about " in asset.about for asset in data.EMBEDDED.values()) == sum(m.megabytes is not None for m in CATALOGUE.values())
+
+
 @pytest.mark.parametrize(("arguments", "code", "text"), [
+    (["path", "hmrr"], 2, "Did you mean 'hmr'?"), (["path", "smpl"], 4, "https://smpl.is.tue.mpg.de/"), (["verify", "smplx"], 4, "MRS_SMPL_DIR=FOLDER"),
+    (["get", "hmr"], 2, "mrs models path hmr"), (["get", "smpl"], 4, "makers alone"),
     (["path", "rtmpose-m"], 4, "mrs models get rtmpose-m"), (["verify", "rtmpose-m"], 4, "mrs models get rtmpose-m"),
     (["path", "rtmpose"], 2, "Did you mean 'rtmpose-"), (["get", "nothing"], 2, "nothing"),
     (["get", "rtmpose-s", "rtmpose-m", "--from", "x"], 2, "one name"), (["get", "rtmpose-s", "--from", "no.zip"], 3, "none"),

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from tests.batch.test_batch_command import wait_for
 from tests.command import FAKE_FLAGS, FAKES, here, real
 from tests.report.runs import make_run
 from tests.videos import make_video
@@ -41,8 +42,9 @@ def test_the_real_command_prints_the_path_and_opens_it(tmp_path):
     root = make_run(tmp_path / "walk_mrs", seconds=0.5, people=1)
     (tmp_path / "xdg-open").write_text(f"#!/bin/sh\necho \"$1\" > {tmp_path}/opened\n")
     (tmp_path / "xdg-open").chmod(0o755)
-    ended = real("report", root, "--open", "--quiet", PATH=f"{tmp_path}:/usr/bin:/bin")
+    ended = real("report", root, "--open", "--quiet", PATH=f"{tmp_path}:/usr/bin:/bin", DISPLAY=":0")
     assert ended.code == 0 and ended.out.strip() == str(root / "report.html") and ended.err == ""
+    wait_for(lambda: (tmp_path / "opened").is_file() and (tmp_path / "opened").read_text())
     assert (tmp_path / "opened").read_text().strip() == str((root / "report.html").resolve())
 
 

@@ -54,6 +54,13 @@ def test_help_fits_a_terminal_of_forty_columns(arguments):
     assert not [line for line in long if max(map(len, line.split())) < 30], out
 
 
+@pytest.mark.parametrize("group", ["train", "eval", "data", "models", "tracks", "config"])
+def test_groups_list_their_commands_in_whole_sentences(group, capsys):
+    """No line of a group's list is cut off."""
+    listed = here(capsys, group, "--help").out.partition("\nCommands:\n")[2]
+    assert listed and "..." not in listed
+
+
 def test_every_command_is_one_step_from_the_help(capsys):
     """`mrs --help` lists every command in a section, and every command's own help works."""
     out = here(capsys, "--help").out
