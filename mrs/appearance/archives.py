@@ -126,6 +126,8 @@ def read_h36m(folder: Path) -> tuple[Index, dict[str, int]]:
     except ImportError:
         raise MissingError("Expected h5py, which reads Human3.6M's annotation, but it is not installed. Type: pip install 'mrs[h36m]'") from None
     path = folder / "processed" / "all" / ANNOTATION
+    if not path.is_file():
+        raise InputError(f"Expected Human3.6M's annotation at {path}, but there is no such file. Type: mrs data h36m annotate {folder}")
     try:
         with h5py.File(path, "r") as file:
             points = np.asarray(file["norm_keypoints"])[:, list(H36M_ROWS)] if "norm_keypoints" in file else None

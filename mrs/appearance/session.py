@@ -30,6 +30,8 @@ def session(data: tuple[str, ...], out: Path, recipe: recipes.Recipe | None, *, 
         raise UsageError(f"Expected a recipe for the network in {told['start']}, but its sizes differ: {_apart(first.net.shape, recipe.shape())}.")
     with shown.step("pictures", None) as update:
         found = sources.open_sources(tuple(told["data"]), recipe, device=device, person=told["person"], shown=lambda done, total=None: update(done))
+    if not resume:
+        _keep_recipe(out, told)
     seconds = 60 * told["minutes"] if told["minutes"] else None
     trainer = train.Trainer(recipe, found.train, device, seconds, first.net.state_dict() if first else None)
     if resume:
@@ -51,13 +53,14 @@ def _ran(trainer, found, out: Path, facts: dict, shown, stop_at, resume: bool) -
 def _begin(out: Path, recipe: recipes.Recipe, data, start, minutes, person) -> dict:
     if (out / train.CHECKPOINT).is_file():
         raise UsageError(f"Expected a new folder, but {out} holds a training. Add --resume, or choose another --out.")
-    values = dataclasses.asdict(recipe)
-    told = {"recipe": {**values, "channels": list(recipe.channels)}, "data": list(data), "start": None if start is None else str(start),
-            "minutes": minutes, "person": person}
+    return {"recipe": {**dataclasses.asdict(recipe), "channels": list(recipe.channels)}, "data": list(data),
+            "start": None if start is None else str(start), "minutes": minutes, "person": person}
+
+
+def _keep_recipe(out: Path, told: dict) -> None:
     out.mkdir(parents=True, exist_ok=True)
     with atomic_path(out / RECIPE) as temporary:
         temporary.write_text(json.dumps(told, indent=1))
-    return told
 
 
 def _take_up(out: Path) -> dict:

@@ -1,8 +1,8 @@
 """Carry a motion over to the skeleton of a BVH file: rotations against the rest poses, the size's ratio, feet locked by IK.
 
 Limbs keep their directions exactly, torso, head, hands and feet their turns from the rest pose, as the reader of BVH has it the
-other way round. The legs are then bent (two-bone inverse kinematics) so that ankles go where the scaled person's go, and stay
-in one place while contacts last. A BVH file has no soles: they are taken to lie below the joints of the toes as the person's do.
+other way round. The legs are then bent (two-bone inverse kinematics) so that ankles go where the scaled person's go, and heels and
+toes stay in one place while they touch. A BVH file has no soles: they are taken to lie below the joints of the toes as the person's do.
 """
 
 from __future__ import annotations
@@ -19,12 +19,11 @@ from mrs.formats.bvh import AXES, Bvh
 from mrs.formats.bvh_names import match
 from mrs.formats.bvh_parser import POSITIONS, ROTATIONS
 from mrs.motion import Motion
-from mrs.physics.kinematics import contacts_of
-from mrs.physics.locking import locked
+from mrs.physics import locking
 from mrs.skeletons import SMPL_24
-from mrs.world.ground import TOUCHING
 
 STRETCH = 0.9995
+FLOOR = (0, 2)
 
 
 @dataclass(frozen=True)
@@ -50,15 +49,16 @@ def retarget(motion: Motion, target: Bvh, where: str) -> RetargetedBvh:
     scale = bvh_import._leg_m(skeleton.source.rest_m) / bvh_import._leg_m(rest)
     turned = skeleton.turned(world, rest)
     joints = motion.joints_m * scale + [0, skeleton.drop_m() - scale * _drop_m(rest), 0]
-    wanted = _ankles(joints, motion, times)
+    touches, soles = locking.touching(motion), scale * locking.sole_offsets_m(motion)
+    wanted = np.stack([locking.locked(joints[:, joint], soles[:, side], touches[:, side], times, FLOOR)
+                       for side, joint in enumerate(locking.ANKLES)], 1)
     placed = skeleton.placed(turned, joints[:, [1, 2]].mean(1))
     joint_goals = _goals(placed, skeleton, motion, wanted)
     for side, (hip, knee, ankle) in enumerate(((1, 4, 7), (2, 5, 8))):
         skeleton.bend(turned, placed, (hip, knee, ankle), wanted[:, side])
     placed = skeleton.placed(turned, joints[:, [1, 2]].mean(1))
     errors = {SMPL_24.names[j]: 1000 * np.linalg.norm(placed[:, skeleton.rows[j]] - goal, axis=1) for j, goal in joint_goals.items()}
-    contacts = contacts_of(motion).reshape(-1, 2, 2).max(-1) > TOUCHING
-    slide = _slide(placed[:, [skeleton.rows[7], skeleton.rows[8]]], contacts, times)
+    slide = locking.slide_cm_s(placed[:, [skeleton.rows[joint] for joint in locking.ANKLES]], soles, touches, times, FLOOR)
     notes = (f"The rest pose of {where} does not stand; its first frame serves instead, as if torso and feet were straight in it.",)
     return RetargetedBvh(skeleton.document(turned, placed, times), errors, scale, slide, notes if skeleton.first_frame_serves else ())
 
@@ -77,21 +77,6 @@ def _evenly(motion: Motion) -> tuple[np.ndarray, Motion]:
 
 def _drop_m(rest_m: np.ndarray) -> float:
     return float((rest_m[[7, 8]] - rest_m[[10, 11]])[:, 1].mean())
-
-
-def _ankles(joints: np.ndarray, motion: Motion, times: np.ndarray) -> np.ndarray:
-    """Where the ankles go (T, 2, 3): locked on the floor in contacts."""
-    contacts = contacts_of(motion).reshape(-1, 2, 2).max(-1) > TOUCHING
-    return np.stack([locked(joints[:, joint], contacts[:, side], times, (0, 2)) for side, joint in enumerate((7, 8))], 1)
-
-
-def _slide(ankles: np.ndarray, contacts: np.ndarray, times: np.ndarray) -> float:
-    """Mean speed over the floor (cm/s) of ankles (T, 2, 3) whose foot stands in two frames on end."""
-    if len(times) < 2:
-        return 0.0
-    speed = np.linalg.norm(np.diff(ankles[..., [0, 2]], axis=0), axis=-1) / np.diff(times)[:, None]
-    standing = contacts[1:] & contacts[:-1]
-    return float(100 * speed[standing].mean()) if standing.any() else 0.0
 
 
 def _goals(placed: np.ndarray, skeleton: _Skeleton, motion: Motion, ankles: np.ndarray) -> dict[int, np.ndarray]:

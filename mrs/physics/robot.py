@@ -1,7 +1,7 @@
 """Carry a motion over to a MuJoCo humanoid or robot: targets from the motion, inverse kinematics by mink.
 
-Every limb keeps its directions and takes the robot's lengths. Ankles go where the scaled person's go, and stay in one place on
-the floor while the motion's contacts last. Pelvis, chest and feet keep their turns against the rest pose, where both stand
+Every limb keeps its directions and takes the robot's lengths. Ankles go where the scaled person's go, and so that heels and toes
+stay in one place on the floor while they touch. Pelvis, chest and feet keep their turns against the rest pose, where both stand
 upright; other turns follow.
 """
 
@@ -18,13 +18,11 @@ from mrs import rotations
 from mrs.body import load_body
 from mrs.errors import InputError, reason
 from mrs.motion import Motion
-from mrs.physics import extra, robot_names
+from mrs.physics import extra, locking, robot_names
 from mrs.physics.humanoid import TO_Z_UP
-from mrs.physics.kinematics import contacts_of
-from mrs.physics.locking import BLEND_S, locked
+from mrs.physics.locking import BLEND_S
 from mrs.physics.states import geom_lows
 from mrs.skeletons import SMPL_24
-from mrs.world.ground import TOUCHING
 
 CHAINS = (("hip", "knee"), ("knee", "ankle"), ("ankle", "foot"), ("shoulder", "elbow"), ("elbow", "wrist"))
 # Cost of position (1/m) and of turning (1/rad) of each task, after the part.
@@ -121,9 +119,9 @@ class _Targets:
         skin = body.template_m[:, 1] + body.shape_m[:, 1] @ motion.betas
         ankle_m = (body.rest_m[7] + body.rest_shape_m[7] @ motion.betas)[1] - skin.min()
         self.lift_m = np.array([0, 0, robot.ankle_m - self.scale * ankle_m])
-        self.contacts = contacts_of(motion).reshape(-1, 2, 2).max(-1) > TOUCHING
+        self.touches, self.soles = locking.touching(motion), self.scale * locking.sole_offsets_m(motion) @ TO_Z_UP.T
         self.times_s = motion.times_s
-        self.flight = _flight(self.contacts, motion.times_s)
+        self.flight = _flight(self.touches.any(-1), motion.times_s)
         self.turns = {joint: self._turn(joint, robot) for joint in robot.ids if COSTS.get(_part(joint), (0, 0))[1] > 0}
         self.places = self._places(robot)
 
@@ -152,8 +150,8 @@ class _Targets:
                     along = rotations.normalise(self._at(f"{side}_{b}") - self._at(f"{side}_{a}"))
                     places[f"{side}_{b}"] = places[f"{side}_{a}"] + along * robot.length(side, a, b)
             before = places[f"{side}_ankle"]
-            places[f"{side}_ankle"] = locked(
-                self.scale * self._at(f"{side}_ankle") + self.lift_m, self.contacts[:, column], self.times_s, (0, 1))
+            places[f"{side}_ankle"] = locking.locked(self.scale * self._at(f"{side}_ankle") + self.lift_m, self.soles[:, column],
+                                                     self.touches[:, column], self.times_s, (0, 1))
             if f"{side}_foot" in places:
                 places[f"{side}_foot"] = places[f"{side}_foot"] + places[f"{side}_ankle"] - before
         return {joint: place for joint, place in places.items() if COSTS.get(_part(joint), (0, 0))[0] > 0}
@@ -260,11 +258,6 @@ def _velocities(mujoco, model, qpos: np.ndarray, times_s: np.ndarray) -> np.ndar
 
 
 def _slide(reached: dict[str, np.ndarray], targets: _Targets) -> float:
-    """Mean speed over the floor, cm/s, of ankles whose foot stands in two frames on end."""
-    speeds = []
-    for column, side in enumerate(("left", "right")):
-        standing = targets.contacts[1:, column] & targets.contacts[:-1, column]
-        moved = np.linalg.norm(np.diff(reached[f"{side}_ankle"][:, :2], axis=0), axis=1) / np.diff(targets.times_s)
-        speeds.append(moved[standing])
-    together = np.concatenate(speeds)
-    return float(100 * together.mean()) if len(together) else 0.0
+    """Mean speed over the floor, cm/s, of heels and toes that touch in two frames on end."""
+    ankles = np.stack([reached["left_ankle"], reached["right_ankle"]], 1)
+    return locking.slide_cm_s(ankles, targets.soles, targets.touches, targets.times_s, (0, 1))

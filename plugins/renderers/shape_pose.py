@@ -6,7 +6,7 @@ import mrs
 
 
 class ShapePoseRenderer:
-    """Draw the person by the shape-and-posture network: sharper than a mesh after it was trained on the clip for a while."""
+    """Draw the person by the shape-and-posture network: nearer to the film than the mesh, though softer, once it was trained on the clip."""
 
     name = "shape-pose"
 

@@ -118,6 +118,11 @@ def test_data_that_names_no_source_is_refused(data, match):
         sources.open_sources(data, tiny())
 
 
+def test_human36m_without_its_annotation_says_how_to_make_it(tmp_path):
+    with pytest.raises(InputError, match="no such file.*mrs data h36m annotate"):
+        archives.read_h36m(tmp_path)
+
+
 def test_pictures_without_a_background_need_a_recipe_without_a_share(tmp_path):
     with pytest.raises(UsageError, match="alpha: false"):
         sources.open_sources((f"deepfashion:{tmp_path}",), tiny())

@@ -69,6 +69,9 @@ def test_a_session_writes_weights_log_and_sheet_and_refuses_to_begin_twice(tmp_p
         session.session(("people:",), tmp_path, tiny())
     with pytest.raises(InputError, match="without --resume"):
         session.session((), tmp_path / "none", None)
+    with pytest.raises(InputError, match="no such file"):
+        session.session((f"deepfashion:{tmp_path}",), tmp_path / "failed", tiny(alpha=False))
+    assert not (tmp_path / "failed").exists()
 
 
 def test_training_by_the_clock_stops_by_itself(tmp_path):

@@ -10,25 +10,12 @@ from mrs import npz, rotations
 from mrs.body import load_body
 from mrs.errors import InputError, UsageError
 from mrs.physics import humanoid, robot, robot_names
-from mrs.physics.locking import locked
 from mrs.skeletons import SMPL_24
 from tests.command import here
 from tests.physics import poses
 from tests.walker import walker
 
 G1 = Path(__file__).with_name("g1_like.xml")
-
-
-def test_a_held_point_stands_and_corrections_fade():
-    """Within contact a drifting point keeps one place over the floor; long before and after, it is where it was; heights stay."""
-    times = np.arange(60) / 30
-    place = np.stack([0.1 * times, 0.2 * times, 0.05 * np.sin(times)], -1)
-    touching = (times > 0.6) & (times < 1.2)
-    out = locked(place, touching, times, (0, 1))
-    assert np.ptp(out[touching][:, :2], axis=0) == pytest.approx([0, 0], abs=1e-12)
-    assert out[[0, 59]] == pytest.approx(place[[0, 59]])
-    assert out[:, 2] == pytest.approx(place[:, 2])
-    assert np.abs(np.diff(out[:, 0])).max() < 0.02
 
 
 def test_names_of_many_dialects():
