@@ -183,11 +183,11 @@ def _ground(total: _Sum, problem, joints, turned, betas, slopes) -> None:
         _stillness(total, problem, joints[:, 22:], slopes[:, 22:], s.hands_weight * w.hands, 2 * s.contact_m_s)
         touching.append((joints[:, 22:], slopes[:, 22:], s.hands_weight * w.hands, w.ground + terms.HAND_M, 2 * s.ground_m))
     for points, moves, share, height, scale_m in touching:
-        weights = share * _weights(lambda square: terms.geman_mcclure(square, s.ground_rho), points[..., 1:2] - height, scale_m)
+        weights = share * _weights(lambda square: terms.geman_mcclure(square, s.ground_rho), (points[..., 1] - height)[..., None], scale_m)
         total.numbers(moves[:, :, 1], w.step[:, None] * weights)
     if "penetration" not in s.off:
-        fleshy, flesh = terms.flesh(joints)
-        for points, moves, radius in ((soles, sole_slopes, 0.0), (joints[:, fleshy], slopes[:, fleshy], flesh)):
+        fleshy = terms.FLESHY
+        for points, moves, radius in ((soles, sole_slopes, 0.0), (joints[:, fleshy], slopes[:, fleshy], terms.RADII_M.to(joints))):
             total.numbers(moves[:, :, 1], w.step[:, None] * (points[..., 1] < w.ground + radius) / s.penetration_m**2)
 
 
@@ -263,9 +263,9 @@ def factor(blocks: list[torch.Tensor]) -> np.ndarray:
         form = _band(blocks)
         form[0] *= 1 + raised
         found, wrong = dpbtrf(form, lower=1, overwrite_ab=1)
-        if not wrong:
+        if not wrong and np.isfinite(found[0]).all():
             return found
-        if raised > 1:
+        if raised > 1 or not np.isfinite(form[0]).all():
             raise FloatingPointError("the curvature of a window is not a number: its evidence or its start is not")
         raised = 100 * raised + 1e-9
 

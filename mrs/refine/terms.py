@@ -192,13 +192,8 @@ def contact_height(soles, contacts, ground_m, step, *, scale_m: float, rho: floa
 FLESH_M = {"pelvis": 0.09, "left_knee": 0.05, "right_knee": 0.05, "head": 0.09, "left_shoulder": 0.06, "right_shoulder": 0.06,
            "left_elbow": 0.035, "right_elbow": 0.035, "left_wrist": 0.025, "right_wrist": 0.025, "spine2": 0.09}
 """How thick the body is about joints that people lie, kneel and roll on."""
-_FLESH = torch.tensor(list(FLESH_M.values()))
-_FLESHY = [SMPL_24.index(name) for name in FLESH_M]
-
-
-def flesh(like: torch.Tensor) -> tuple[list[int], torch.Tensor]:
-    """Joints that have flesh around them, and how thick it is, in metres."""
-    return _FLESHY, _FLESH.to(like)
+RADII_M = torch.tensor(list(FLESH_M.values()))
+FLESHY = [SMPL_24.index(name) for name in FLESH_M]
 
 
 def penetration(soles, ground_m, step, *, scale_m: float, joints=None):
@@ -207,5 +202,5 @@ def penetration(soles, ground_m, step, *, scale_m: float, joints=None):
     out = (step[:, None] * below**2).sum()
     if joints is None:
         return out
-    lowest = ground_m + _FLESH.to(joints)
-    return out + (step[:, None] * torch.nn.functional.relu((lowest - joints[:, _FLESHY, 1]) / scale_m) ** 2).sum()
+    lowest = ground_m + RADII_M.to(joints)
+    return out + (step[:, None] * torch.nn.functional.relu((lowest - joints[:, FLESHY, 1]) / scale_m) ** 2).sum()
