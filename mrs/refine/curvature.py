@@ -86,7 +86,7 @@ class _Sum:
 
     def squares(self, slopes: torch.Tensor, pairs: torch.Tensor) -> None:
         """Add squares of points' moves over neighbouring frames: slopes (T, P, 3, 75), pairs (4, T, P) as of :func:`couplings`."""
-        flat = slopes.flatten(1, 2)
+        flat = slopes.flatten(1, 2).to(DOUBLE)
         for m, block in enumerate(self.blocks):
             share = pairs[m, : len(block)]
             if bool((share != 0).any()):
@@ -94,13 +94,23 @@ class _Sum:
 
     def numbers(self, slopes: torch.Tensor, weights: torch.Tensor) -> None:
         """Add weighted squares of numbers of one frame: slopes (T, N, 75), weights (T, N) not below zero."""
-        rooted = slopes.to(DOUBLE) * weights.to(DOUBLE).sqrt()[..., None]
-        self.blocks[0].baddbmm_(rooted.transpose(1, 2), rooted)
+        rooted = slopes.to(weights.dtype) * weights.sqrt()[..., None]
+        self.blocks[0] += rooted.transpose(1, 2) @ rooted
 
     def turns(self, pairs: torch.Tensor) -> None:
         """Add squares of the bones' turns: pairs (M, T, 24)."""
         for block, share in zip(self.blocks, pairs, strict=False):
             block[:, :72, :72].diagonal(dim1=1, dim2=2).add_(share[: len(block)].repeat_interleave(3, 1))
+
+    def against(self, parents: torch.Tensor, weights: torch.Tensor) -> None:
+        """Add squares of the turns of joints 1..23 against their parents': weights (T, 23)."""
+        joints = torch.arange(1, 24)
+        square = weights.new_zeros(len(weights), 24 * 24)
+        for one, other, sign in ((joints, joints, 1), (parents, parents, 1), (joints, parents, -1), (parents, joints, -1)):
+            square.index_add_(1, 24 * one + other, sign * weights)
+        turns = self.blocks[0][:, :72, :72].unflatten(1, (24, 3)).unflatten(3, (24, 3))
+        for axis in range(3):
+            turns[:, :, axis, :, axis] += square.view(-1, 24, 24)
 
     def root(self, weights: torch.Tensor) -> None:
         """Add squares of the root's moves: weights (T,)."""
@@ -115,7 +125,7 @@ def blocks(problem, turned: torch.Tensor, root: torch.Tensor, betas: torch.Tenso
     """
     w, s = problem.window, problem.scales
     joints = problem.body.joints(root, turned, betas)
-    slopes = Points.joints(problem.body, betas).slopes(turned).to(DOUBLE)
+    slopes = Points.joints(problem.body, betas).slopes(turned)
     total = _Sum(len(w.times))
     if len(w.times) > 2:
         _smoothness(total, problem, joints, turned, root, slopes)
@@ -163,7 +173,7 @@ def _smoothness(total: _Sum, problem, joints, turned, root, slopes) -> None:
     if w.flight is not None and "ballistic" not in s.off:
         off = torch.einsum("j,tjc->tc", problem.mass_shares, accelerations) + GRAVITY_M_S2 * w.up
         weights = _weights(_huber, off, s.ballistic_m_s2) * s.ballistic_weight * problem.step2[1:-1] * w.flight[1:-1]
-        centre = torch.einsum("j,tjcv->tcv", problem.mass_shares.to(DOUBLE), slopes)[:, None]
+        centre = torch.einsum("j,tjcv->tcv", problem.mass_shares, slopes)[:, None]
         total.squares(centre, couplings(inverse, weights[:, None], frames))
 
 
@@ -171,7 +181,7 @@ def _ground(total: _Sum, problem, joints, turned, betas, slopes) -> None:
     """Contacts of soles and hands, their heights, and what lies under the ground."""
     w, s = problem.window, problem.scales
     soles = problem.soles.keypoints(joints, turned, betas)
-    sole_slopes = Points.marks(problem.soles, betas).slopes(turned).to(DOUBLE)
+    sole_slopes = Points.marks(problem.soles, betas).slopes(turned)
     touching = []
     if "contact" not in s.off:
         _stillness(total, problem, soles, sole_slopes, s.contact_weight * w.contacts, s.contact_m_s)
@@ -223,13 +233,12 @@ def _pose(total: _Sum, problem, turned) -> None:
         weights = 2 * _weights(terms.cauchy, (turned - w.initial).flatten(-2), scale) * pull * (1 - share)
         total.turns(weights.to(DOUBLE)[None])
         weights = 2 * _weights(terms.cauchy, (local - problem.initial_local).flatten(-2), scale) * (pull * share)[:, 1:]
-        rows = _against_parents(turned.to(DOUBLE), parents, torch.eye(69, dtype=DOUBLE).view(69, 23, 3))
-        total.numbers(rows, weights.repeat_interleave(3, 1))
+        total.against(parents, weights)
     if problem.prior is not None and s.prior_weight and "prior" not in s.off:
-        whiten = problem.prior.p["whiten"].to(DOUBLE).T.unflatten(1, (23, 3))
-        rows = torch.einsum("njc,jdc->njd", whiten, problem.prior.p["mean"].to(DOUBLE))
+        whiten = problem.prior.p["whiten"].T.unflatten(1, (23, 3))
+        rows = torch.einsum("njc,jdc->njd", whiten, problem.prior.p["mean"]).to(turned)
         felt = 0.5 * s.prior_weight * w.step * problem.prior.felt(local)
-        total.numbers(_against_parents(turned.to(DOUBLE), parents, rows), felt[:, None].expand(-1, 69))
+        total.numbers(_against_parents(turned, parents, rows), felt[:, None].expand(-1, 69))
 
 
 def _against_parents(turned, parents, rows: torch.Tensor) -> torch.Tensor:

@@ -313,6 +313,8 @@ class Problem:
         for most in (first, iterations - first) if self._whitens() and first else (iterations,):
             at, used, converged = self._round(at, most, free_betas, free_focal)
             count += used
+            if converged:
+                break
         with torch.no_grad():
             last = self.costs(at.turned, at.root, at.betas, w.turned, w.root, at.log_focal if free_focal else None)
         return Solved(**vars(at), terms={name: float(v) for name, v in last.items()}, iterations=count, converged=converged)
