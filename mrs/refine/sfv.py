@@ -39,8 +39,8 @@ __all__ = ["Plan", "Scales", "frame_steps", "refine"]
 class Plan:
     """How much work to do, and what may change."""
 
-    iterations: int = 60
-    contact_iterations: int = 30
+    iterations: int = 36
+    contact_iterations: int = 21
     start_s: float = 0.1
     window_frames: int = 300
     overlap_frames: int = 40

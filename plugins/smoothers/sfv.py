@@ -16,8 +16,8 @@ class Sfv:
         space: str = mrs.option("pose", "What is turned: joint rotations (pose), the code of the lifter (latent) or of the "
                                 "shipped pose prior (prior), or the prior's code and departures from it (hybrid).",
                                 choices=("pose", "latent", "prior", "hybrid"))
-        iterations: int = mrs.option(60, "Iterations of the first pass, without contacts.", min=1, max=1000)
-        contact_iterations: int = mrs.option(30, "Iterations of the second pass, with contacts.", min=1, max=1000)
+        iterations: int = mrs.option(0, "Iterations of the first pass, without contacts (0: 36, or 60 in other spaces than pose and on a GPU).", min=0, max=1000)
+        contact_iterations: int = mrs.option(0, "Iterations of the second pass, with contacts (0: 21, or 30 in other spaces and on a GPU).", min=0, max=1000)
         acceleration_m_s2: float = mrs.option(25.0, "Accelerations beyond this, and beyond what the picture shows, are smoothed.", min=0.1)
         pose_weight: float = mrs.option(10.0, "How strongly the lifted pose pulls.", min=0)
         prior_weight: float = mrs.option(0.3, "How strongly the pose prior pulls.", min=0)
@@ -62,7 +62,8 @@ class Sfv:
         from mrs.world.level import Level
 
         o = self.options
-        plan = Plan(iterations=o.iterations, contact_iterations=o.contact_iterations, foot_lock=o.foot_lock, space=o.space,
+        first, second = (36, 21) if o.space == "pose" and self.device == "cpu" else (60, 30)
+        plan = Plan(iterations=o.iterations or first, contact_iterations=o.contact_iterations or second, foot_lock=o.foot_lock, space=o.space,
                     window_frames=o.window_frames or (300 if self.device == "cpu" else 10_000), mend_starts=o.mend_starts, doubt=o.doubt,
                     gravity_scale=o.gravity_scale, free_betas=o.free_betas, free_focal=o.free_focal, height_m=o.height_m,
                     find_level=getattr(self, "find_level", False))
