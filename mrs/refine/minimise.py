@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 
 STOP = 1e-5
@@ -22,15 +23,25 @@ def minimise(cost, start: torch.Tensor, iterations: int) -> tuple[torch.Tensor, 
 def _by_scipy(cost, start: torch.Tensor, iterations: int) -> tuple[torch.Tensor, int, bool]:
     from scipy.optimize import minimize
 
-    def valued(flat):
-        x = torch.as_tensor(flat).to(start).requires_grad_()
+    def valued(x: torch.Tensor) -> tuple[float, np.ndarray]:
+        x = x.detach().requires_grad_()
         value = cost(x)
         (gradient,) = torch.autograd.grad(value, x)
         return float(value.detach()), gradient.double().numpy()
 
-    found = minimize(valued, start.double().numpy(), jac=True, method="L-BFGS-B",
+    # The driver's first step has length 1, and the curvature of variables as ours is about 1: in units of the gradient that is Newton's.
+    at_start = valued(start)
+    unit = float(np.linalg.norm(at_start[1]))
+    if unit == 0 or not np.isfinite(unit):
+        return start, 0, unit == 0
+
+    def scaled(flat):
+        value, gradient = at_start if not flat.any() else valued(start + torch.as_tensor(unit * flat).to(start))
+        return value, unit * gradient
+
+    found = minimize(scaled, np.zeros(start.numel()), jac=True, method="L-BFGS-B",
                      options={"maxiter": iterations, "maxcor": HISTORY, "ftol": STOP, "gtol": 1e-6})
-    return torch.as_tensor(found.x).to(start), int(found.nit), bool(found.status == 0)
+    return start + torch.as_tensor(unit * found.x).to(start), int(found.nit), bool(found.status == 0)
 
 
 def by_torch(cost, start: torch.Tensor, iterations: int) -> tuple[torch.Tensor, int, bool]:
