@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-STOP = 1e-5
+STOP = 1e-6
 """Relative decrease of the objective, in one iteration, at which a window has converged."""
 HISTORY = 10
 AT_ONCE = 10

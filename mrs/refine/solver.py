@@ -19,10 +19,6 @@ from mrs.refine.minimise import minimise
 from mrs.refine.spaces import Coded, Pose6d, local_rotations, to_sixd
 from mrs.refine.variables import InTime, Whitened, upright
 
-FIRST_ROUND = 1 / 3
-"""Share of the iterations after which the curvature is taken anew, where the solver goes by it."""
-
-
 @dataclass(frozen=True)
 class Scales:
     """Scales and weights of the objective, in physical units; 0 switches a term off where it is a weight."""
@@ -115,20 +111,14 @@ class Window:
 
 
 @dataclass
-class Reached:
-    """Where a window is: rotations, root, codes or None, betas, log of the focal length over the start's."""
+class Solved:
+    """The end of one window: rotations, root, codes or None, betas, log of the focal length over the start's, terms, and how it ended."""
 
     turned: torch.Tensor
     root: torch.Tensor
     codes: torch.Tensor | None
     betas: torch.Tensor
     log_focal: torch.Tensor
-
-
-@dataclass
-class Solved(Reached):
-    """The end of one window: where it is, every term, and how it ended."""
-
     terms: dict[str, float]
     iterations: int
     converged: bool
@@ -292,14 +282,12 @@ class Problem:
                     hands, w.hands, w.ground + terms.HAND_M, w.step, scale_m=2 * s.ground_m, rho=s.ground_rho))
         return out
 
-    def variables(self, at: Reached):
-        """The variables that are stepped in, from what is reached."""
-        if self._whitens():
-            return Whitened(self, at.turned, at.root, self.each(at.betas))
+    def variables(self) -> InTime | Whitened:
+        """The variables that the solver steps in."""
+        w = self.window
+        if isinstance(self.space, Pose6d) and w.root.device.type == "cpu":
+            return Whitened(self, w.turned, w.root, self.each(self.betas0))
         return InTime(self, self.space)
-
-    def _whitens(self) -> bool:
-        return isinstance(self.space, Pose6d) and self.window.root.device.type == "cpu"
 
     def each(self, betas: torch.Tensor) -> torch.Tensor:
         """Betas (10,) of one person, or (T, 10) of several, one a frame."""
@@ -307,38 +295,25 @@ class Problem:
 
     def solve(self, iterations: int, *, free_betas: bool = False, free_focal: bool = False) -> Solved:
         """Minimise; say where and how it ended."""
-        w = self.window
-        at, count = Reached(w.turned, w.root, None, self.betas0, w.root.new_zeros(1)), 0
-        first = round(FIRST_ROUND * iterations)
-        for most in (first, iterations - first) if self._whitens() and first else (iterations,):
-            at, used, converged = self._round(at, most, free_betas, free_focal)
-            count += used
-            if converged:
-                break
-        with torch.no_grad():
-            last = self.costs(at.turned, at.root, at.betas, w.turned, w.root, at.log_focal if free_focal else None)
-        return Solved(**vars(at), terms={name: float(v) for name, v in last.items()}, iterations=count, converged=converged)
-
-    def _round(self, at: Reached, iterations: int, free_betas: bool, free_focal: bool) -> tuple[Reached, int, bool]:
-        """Go on from what is reached; return what is then, the iterations and whether they converged."""
-        w, variables = self.window, self.variables(at)
-        sizes = [len(w.times) * variables.size, at.betas.numel() * free_betas, int(free_focal)]
+        w, variables = self.window, self.variables()
+        sizes = [len(w.times) * variables.size, self.betas0.numel() * free_betas, int(free_focal)]
 
         def unpack(flat):
             u, betas, log_focal = flat.split(sizes)
-            return u, betas.view_as(at.betas) if free_betas else at.betas, log_focal if free_focal else None
+            return u, betas.view_as(self.betas0) if free_betas else self.betas0, log_focal if free_focal else None
 
-        def cost(flat):
+        def costs(flat):
             u, betas, log_focal = unpack(flat)
-            return sum(self.costs(*variables.state(u), betas, w.turned, w.root, log_focal).values())
+            return self.costs(*variables.state(u), betas, w.turned, w.root, log_focal)
 
-        start = torch.cat([w.root.new_zeros(sizes[0]), at.betas.flatten()[: sizes[1]], at.log_focal[: sizes[2]]])
-        found, count, converged = minimise(cost, start, iterations)
+        start = torch.cat([w.root.new_zeros(sizes[0]), self.betas0.flatten()[: sizes[1]], w.root.new_zeros(sizes[2])])
+        found, count, converged = minimise(lambda flat: sum(costs(flat).values()), start, iterations)
         with torch.no_grad():
             u, betas, log_focal = unpack(found)
             turned, root = variables.state(u)
-            reached = Reached(upright(turned), root, variables.code(u), betas.clone(), at.log_focal if log_focal is None else log_focal.clone())
-        return reached, count, converged
+            last = {name: float(value) for name, value in costs(found).items()}
+        log_focal = w.root.new_zeros(1) if log_focal is None else log_focal.clone()
+        return Solved(upright(turned), root, variables.code(u), betas.detach().clone(), log_focal, last, count, converged)
 
 
 @contextmanager

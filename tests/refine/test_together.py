@@ -14,7 +14,7 @@ from tests.refine.test_solver import problem, window
 
 def task(frames):
     """A walker's window, to be solved in 15 iterations."""
-    like = problem(window(np.arange(frames) / 30, noise=1.0)[0])
+    like = problem(window(np.arange(frames) / 30, noise=0.01)[0])
     return together.Task(like.window, like.body, like.soles, like.betas0, Scales(), 15)
 
 
