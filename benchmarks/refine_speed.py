@@ -4,7 +4,8 @@
 
 A synthetic walker is filmed with the errors of real detectors (benchmarks/synthetic.py), lifted, and refined as
 `mrs run` does. The baseline minimises the objective of one window of 300 frames, the same terms from the same start, over
-plain variables (6D rotations and the root, no basis in time): Adam at several rates, and L-BFGS. Counted, for both passes
+plain variables (6D rotations and the root): Adam at several rates, and L-BFGS, which is also given the basis in time that
+other spaces and GPUs use (mrs/refine/variables.py). Counted, for both passes
 (before and with contacts), are the evaluations of the objective with its gradient, and the seconds, until they reach the
 value that the solver reaches. --gpu compares this machine's GPU with one of its cores, on one long clip and on several people in
 one batch.
@@ -167,86 +168,90 @@ def baseline() -> list[dict[str, dict]]:
     """Minimise both passes over one window by the solver and by plain optimisers; count evaluations and seconds."""
     from unittest import mock
 
-    from mrs.refine import sfv, solver
+    from mrs.refine import solver, together
 
     smoother = _ready()
     track, lifted = filmed_walk(WINDOW)
     passes = []
 
-    class Noted(solver.Problem):
-        def __init__(self, *arguments, **named):
-            super().__init__(*arguments, **named)
-            passes.append((arguments, named))
+    def noted(tasks):
+        passes.extend(tasks)
+        return solve(tasks)
 
-    with mock.patch.object(sfv, "Problem", Noted):
+    solve = together.solve_together
+    with mock.patch.object(together, "solve_together", noted):
         smoother.smooth(None, track, lifted)
     with solver.one_quick_thread():
-        return [_compared(solver.Problem(*arguments, **named), smoother.options.iterations) for arguments, named in passes]
+        return [_compared(task) for task in passes]
 
 
-def _compared(problem, iterations: int) -> dict[str, dict]:
-    plain = _without_bases(problem)
-    row = {"solver": _solver(problem, iterations)}
+def _compared(task) -> dict[str, dict]:
+    from mrs.refine.variables import InTime
+
+    problem = task.problem()
+    row = {"solver": _solver(task)}
     wanted = row["solver"]["value"]
-    row |= {f"Adam, rate {rate}": _adam(plain, rate, wanted) for rate in RATES}
-    return row | {"plain L-BFGS": _lbfgs(plain, wanted)}
+    in_time = InTime(problem, problem.space)
+    plain = _without_bases(in_time)
+    row |= {f"Adam, rate {rate}": _adam(problem, plain, rate, wanted) for rate in RATES}
+    return row | {"plain L-BFGS": _lbfgs(problem, plain, wanted), "L-BFGS in time": _lbfgs(problem, in_time, wanted)}
 
 
-def _solver(problem, iterations: int) -> dict:
-    """Solve three times, and keep the quickest."""
+def _solver(task) -> dict:
+    """Solve three times, and keep the quickest; count how often the objective is evaluated with its gradient."""
     from unittest import mock
 
-    import scipy.optimize
+    import torch
 
-    results = []
+    seconds, counted = [], 0
+    for _ in range(3):
+        problem, counted = task.problem(), 0
+        costs = problem.costs
 
-    def kept(*arguments, **named):
-        results.append(scipy.optimize.minimize(*arguments, **named))
-        return results[-1]
+        def counting(*arguments, costs=costs):
+            nonlocal counted
+            counted += torch.is_grad_enabled()
+            return costs(*arguments)
 
-    seconds = []
-    with mock.patch("mrs.refine.solver.minimize", kept):
-        for _ in range(3):
-            start = time.perf_counter()
-            problem.solve(iterations)
-            seconds.append(time.perf_counter() - start)
-    return {"steps": results[0].nfev, "iterations": results[0].nit, "seconds": min(seconds), "value": float(results[0].fun),
-            "reached": True}
+        start = time.perf_counter()
+        with mock.patch.object(problem, "costs", counting):
+            found = problem.solve(task.iterations)
+        seconds.append(time.perf_counter() - start)
+    return {"steps": counted, "iterations": found.iterations, "seconds": min(seconds), "value": sum(found.terms.values()), "reached": True}
 
 
-def _without_bases(problem):
-    """The same problem with variables that know nothing of time: each frame's 6D rotations and root on their own."""
+def _without_bases(in_time):
+    """Variables that know nothing of time: each frame's 6D rotations and root on their own."""
     import copy
 
     import torch
 
-    plain = copy.copy(problem)
-    one = torch.eye(len(problem.window.times))
-    plain.turn_basis = plain.across_basis = plain.depth_basis = one
+    plain = copy.copy(in_time)
+    plain.turn_basis = plain.across_basis = plain.depth_basis = torch.eye(len(in_time.problem.window.times))
     return plain
 
 
-def _start(problem):
+def _cost(problem, variables, u):
+    w = problem.window
+    return sum(problem.costs(*variables.state(u), problem.betas0, w.turned, w.root).values())
+
+
+def _start(variables):
     import torch
 
-    return (torch.zeros(len(problem.window.times), problem.space.size).requires_grad_(), torch.zeros_like(problem.window.root).requires_grad_())
+    return torch.zeros(len(variables.problem.window.times) * variables.size)
 
 
-def _cost(problem, u_turn, u_root):
-    w = problem.window
-    return sum(problem.terms(u_turn, u_root, problem.betas0, w.turned, w.root).values())
-
-
-def _adam(problem, rate: float, wanted: float) -> dict:
+def _adam(problem, variables, rate: float, wanted: float) -> dict:
     """Step until the objective is as low as `wanted`, or MOST_STEPS times."""
     import torch
 
-    free = _start(problem)
-    optimiser = torch.optim.Adam(free, rate)
+    u = _start(variables).requires_grad_()
+    optimiser = torch.optim.Adam([u], rate)
     start = time.perf_counter()
     for step in range(1, MOST_STEPS + 1):
         optimiser.zero_grad()
-        value = _cost(problem, *free)
+        value = _cost(problem, variables, u)
         if float(value.detach()) <= wanted:
             break
         value.backward()
@@ -255,7 +260,7 @@ def _adam(problem, rate: float, wanted: float) -> dict:
             "reached": float(value.detach()) <= wanted}
 
 
-def _lbfgs(problem, wanted: float) -> dict:
+def _lbfgs(problem, variables, wanted: float) -> dict:
     """Run SciPy's L-BFGS, as the solver does, until the objective is as low as `wanted`."""
     import torch
     from scipy.optimize import minimize
@@ -268,21 +273,17 @@ def _lbfgs(problem, wanted: float) -> dict:
     def cost(flat):
         nonlocal count, lowest
         count += 1
-        u_turn, u_root = _start(problem)
-        with torch.no_grad():
-            u_turn.copy_(torch.as_tensor(flat[: u_turn.numel()]).view_as(u_turn))
-            u_root.copy_(torch.as_tensor(flat[u_turn.numel():]).view_as(u_root))
-        value = _cost(problem, u_turn, u_root)
-        gradient = torch.autograd.grad(value, (u_turn, u_root))
+        u = torch.as_tensor(flat).to(torch.float32).requires_grad_()
+        value = _cost(problem, variables, u)
+        (gradient,) = torch.autograd.grad(value, u)
         lowest = min(lowest, float(value.detach()))
         if lowest <= wanted or count == MOST_STEPS:
             raise Done
-        return float(value.detach()), torch.cat([g.flatten() for g in gradient]).double().numpy()
+        return float(value.detach()), gradient.double().numpy()
 
-    size = sum(part.numel() for part in _start(problem))
     start = time.perf_counter()
     try:
-        minimize(cost, np.zeros(size), jac=True, method="L-BFGS-B",
+        minimize(cost, _start(variables).double().numpy(), jac=True, method="L-BFGS-B",
                  options={"maxiter": MOST_STEPS, "maxfun": 2 * MOST_STEPS, "maxcor": 10, "ftol": 0, "gtol": 0})
     except Done:
         pass

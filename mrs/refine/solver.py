@@ -1,6 +1,6 @@
 """The objective of one window of frames, and its minimum by L-BFGS in variables that know of time and body.
 
-:mod:`mrs.refine.variables` has the variables. Plain ones need many times as many evaluations of the objective, as
+:mod:`mrs.refine.variables` has the variables. Plain ones need more than ten times as many evaluations of the objective, as
 benchmarks/refine_speed.py prints.
 """
 
