@@ -19,6 +19,7 @@ from mrs.refine.minimise import minimise
 from mrs.refine.spaces import Coded, Pose6d, local_rotations, to_sixd
 from mrs.refine.variables import InTime, Whitened, upright
 
+
 @dataclass(frozen=True)
 class Scales:
     """Scales and weights of the objective, in physical units; 0 switches a term off where it is a weight."""
