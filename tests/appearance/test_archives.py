@@ -119,6 +119,7 @@ def test_data_that_names_no_source_is_refused(data, match):
 
 
 def test_human36m_without_its_annotation_says_how_to_make_it(tmp_path):
+    pytest.importorskip("h5py")
     with pytest.raises(InputError, match="no such file.*mrs data h36m annotate"):
         archives.read_h36m(tmp_path)
 
