@@ -79,19 +79,13 @@ def playing(run: Path, profile: Path, gl: str, size_px: tuple[int, int], seconds
     from mrs import plugins
     from mrs.view import items
     from mrs.view.app import App
-    from tests.web.browser import browser, count_frames, frames_drawn, until
+    from tests.web.browser import browser, frames_drawn, play_twice_as_fast
 
     registry = plugins.load()
     app = App(items.gather([run / "persons/01/motion.npz"], registry), registry, port=8600)
     try:
         with browser(profile, size_px, gl=gl) as driver:
-            count_frames(driver)
-            driver.get(app.address)
-            until(lambda: "Play" in driver.find_element("tag name", "body").text)
-            until(lambda: driver.execute_script("return frames_drawn.drawn") > 5)
-            app.speed.value = "2"
-            app._toggle()
-            time.sleep(3)
+            play_twice_as_fast(driver, app)
             return frames_drawn(driver, seconds) | {"sent_hz": app.rate_hz}
     finally:
         app.close()

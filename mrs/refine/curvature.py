@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from mrs.body.torch_body import TorchBody
+from mrs.errors import InputError
 from mrs.refine import terms
 from mrs.refine.flight import GRAVITY_M_S2
 
@@ -263,7 +264,7 @@ def _weights(loss, residuals: torch.Tensor, scale) -> torch.Tensor:
 def factor(blocks: list[torch.Tensor]) -> np.ndarray:
     """Lower Cholesky factor of a symmetric matrix of such blocks, in LAPACK's lower band form (300, 75 T).
 
-    Where rounding has cost it its definiteness, its diagonal is raised until it is definite.
+    Where rounding has cost it its definiteness, its diagonal is raised until it is definite. Raises InputError where it is not a number.
     """
     from scipy.linalg.lapack import dpbtrf
 
@@ -275,7 +276,8 @@ def factor(blocks: list[torch.Tensor]) -> np.ndarray:
         if not wrong and np.isfinite(found[0]).all():
             return found
         if raised > 1 or not np.isfinite(form[0]).all():
-            raise FloatingPointError("the curvature of a window is not a number: its evidence or its start is not")
+            raise InputError("Expected finite keypoints, times and a finite start to refine, but the curvature of a window is not a number. "
+                             "Leave the person out whose numbers are not finite: mrs tracks drop RUN ID")
         raised = 100 * raised + 1e-9
 
 

@@ -97,6 +97,17 @@ def count_frames(driver) -> None:
     driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": COUNT_FRAMES})
 
 
+def play_twice_as_fast(driver, app) -> None:
+    """Open the viewer's page with its frames counted, play at double speed, and let it settle."""
+    count_frames(driver)
+    driver.get(app.address)
+    until(lambda: "Play" in driver.find_element("tag name", "body").text)
+    until(lambda: driver.execute_script("return frames_drawn.drawn") > 5)
+    app.speed.value = "2"
+    app._toggle()
+    time.sleep(3)
+
+
 def until(question, seconds: float = 90.0):
     """Ask until the answer is true; return it, or fail."""
     end = time.monotonic() + seconds

@@ -14,7 +14,7 @@ from mrs.view import items
 from tests.command import ROOT
 from tests.report.runs import make_run
 from tests.videos import make_video
-from tests.web.browser import browser, contention, count_frames, errors, frames_drawn, until
+from tests.web.browser import browser, contention, errors, frames_drawn, play_twice_as_fast, until
 
 pytestmark = pytest.mark.heavy
 pytest.importorskip("viser")
@@ -80,13 +80,7 @@ def test_a_click_plays_and_the_picture_changes(app, driver):
 def test_thirty_frames_a_second_are_drawn(app, tmp_path, gl, least_hz):
     """Without a GPU, in a window of 800 x 600, the page draws one body anew that often (less where others use the processors)."""
     with browser(tmp_path / "profile", (800, 600), gl=gl) as driver:
-        count_frames(driver)
-        driver.get(app.address)
-        until(lambda: "Play" in driver.find_element("tag name", "body").text)
-        until(lambda: driver.execute_script("return frames_drawn.drawn") > 5)
-        app.speed.value = "2"
-        app._toggle()
-        time.sleep(3)
+        play_twice_as_fast(driver, app)
         slowed = contention()
         told = frames_drawn(driver, 5)
         app._toggle()
