@@ -16,6 +16,8 @@ from mrs.world.ground import SOLES
 
 KEYPOINT_WEIGHT = {"eye": 0.15, "mouth": 0.15, "ear": 0.5, "nose": 0.5, "pinky": 0.3, "index": 0.4, "thumb": 0.3,
                    "hip": 0.5, "heel": 1.0}
+ABOUT_S = 1 / 30
+"""How long before and after a time soles must touch for it to hold them still."""
 APART_S = 1.0
 """Whoever is unseen for longer has left: what follows is another segment."""
 
@@ -86,7 +88,9 @@ class Clip:
         """The same clip with a ground and probabilities by name: contacts (T, 4), hands (T, 2), flight (T,)."""
         like = self.all.root
         given = {name: torch.as_tensor(np.asarray(value)).to(like) for name, value in probabilities.items()}
-        return self.changed(ground=torch.tensor(ground_m).to(like), **given)
+        touching = np.concatenate([probabilities["contacts"], probabilities["hands"]], 1)
+        still = least_about(touching, self.all.times.cpu().numpy())
+        return self.changed(ground=torch.tensor(ground_m).to(like), still=torch.as_tensor(still).to(like), **given)
 
     def with_seen_acceleration(self) -> Clip:
         """The same clip with the accelerations (T, 24) that the start itself shows across the line of sight, m/s^2.
@@ -227,6 +231,14 @@ def frame_steps(times_s: np.ndarray) -> np.ndarray:
         return np.ones(len(times_s))
     between = np.minimum(np.diff(times_s), APART_S)
     return 30 * (np.r_[between[:1], between] + np.r_[between, between[-1:]]) / 2
+
+
+def least_about(likely: np.ndarray, times_s: np.ndarray) -> np.ndarray:
+    """Least probability (T, C) within ABOUT_S of the middle between each frame and the next: the same at every frame rate."""
+    middle = (times_s + np.r_[times_s[1:], times_s[-1:]]) / 2
+    at = middle + ABOUT_S * np.linspace(-1, 1, 5)[:, None]
+    around = np.stack([np.interp(at, times_s, column) for column in likely.T], -1).min(0)
+    return np.minimum(around, np.minimum(likely, np.concatenate([likely[1:], likely[-1:]])))
 
 
 def frames_within(reach_s: float, rate_hz: float) -> int:

@@ -9,11 +9,15 @@ import numpy as np
 from mrs.skeletons import SMPL_24
 
 GRAVITY_M_S2 = 9.81
-SHORTEST_S = 0.2
+GRID_HZ = 60.0
+TOUCHING = 0.3
+SHORTEST_S = 0.22
 SCALE_S = 0.35
 """Shorter flights, as of a run, look slower than they are once smoothed, and say nothing of size."""
-LEFT_OUT_S = 0.05
+LEFT_OUT_S = 0.06
+RISE_S = 1 / 30
 CLEAR_M = 0.04
+STRAY_M = 0.015
 HELD_UP_M_S2 = -6.5
 PLAUSIBLE = (0.55, 1.6)
 
@@ -57,55 +61,77 @@ def held_up(joints_m: np.ndarray, times_s: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Fall:
-    """One stretch of free flight: rows first to past, and its mean acceleration (3,) in m/s^2 with its standard error."""
+    """One stretch of free flight: when it begins and ends, and its mean acceleration (3,) in m/s^2 with its standard error."""
 
-    first: int
-    past: int
-    seconds: float
+    start_s: float
+    end_s: float
     acceleration_m_s2: np.ndarray
     error_m_s2: float
+
+    @property
+    def seconds(self) -> float:
+        """How long it lasts."""
+        return self.end_s - self.start_s
 
 
 def falls(joints_m: np.ndarray, contacts: np.ndarray, lowest_m: np.ndarray, times_s: np.ndarray, seen: np.ndarray) -> list[Fall]:
     """Find free flights: nothing touches for SHORTEST_S, the lowest point (T,) clears what it left, and what is seen falls.
 
     `contacts` (T, C) of feet and hands, `seen` (T,) whether there is evidence. The acceleration is that of the parabola
-    fitted to the centre of mass; a stretch whose fall is not within PLAUSIBLE times gravity is not a flight.
+    fitted to the centre of mass; a stretch whose fall is not within PLAUSIBLE times gravity is not a flight, nor is one that
+    strays from its parabola by more than STRAY_M, as on hands. Times are between frames, and what is fitted is read off between them
+    as well: the same at every frame rate.
     """
     com = centre_of_mass(joints_m)
+    touching = contacts.max(1)
     found = []
-    for first, past in _runs(contacts.max(1) < 0.3):
-        if times_s[past - 1] - times_s[first] < SHORTEST_S or past - first < 5 or seen[first:past].mean() < 0.5:
+    for first, past in _runs(touching < TOUCHING):
+        start, end = _crossing(touching, times_s, first - 1), _crossing(touching, times_s, past - 1)
+        if end - start < SHORTEST_S or past - first < 5 or seen[first:past].mean() < 0.5:
             continue
         ends = [lowest_m[max(first - 1, 0)], lowest_m[min(past, len(times_s) - 1)]]
         if lowest_m[first:past].max() - min(ends) < CLEAR_M:
             continue
-        inner = (times_s >= times_s[first] + LEFT_OUT_S) & (times_s <= times_s[past - 1] - LEFT_OUT_S)
-        if inner.sum() < 4:
-            continue
-        acceleration, error = _parabola(com[inner], times_s[inner])
-        if PLAUSIBLE[0] < -acceleration[1] / GRAVITY_M_S2 < PLAUSIBLE[1]:
-            found.append(Fall(first, past, times_s[past - 1] - times_s[first], acceleration, error))
+        acceleration, error, stray = _parabola(*_between(com, times_s, start + LEFT_OUT_S, end - LEFT_OUT_S))
+        if stray < STRAY_M and PLAUSIBLE[0] < -acceleration[1] / GRAVITY_M_S2 < PLAUSIBLE[1]:
+            found.append(Fall(start, end, acceleration, error))
     return found
 
 
-def probability(flights: list[Fall], frames: int) -> np.ndarray:
-    """Flight (T,): 1 within each stretch but for its first and last frames, where a foot may still push."""
-    out = np.zeros(frames)
+def probability(flights: list[Fall], times_s: np.ndarray) -> np.ndarray:
+    """Flight (T,): 1 within each stretch but for LEFT_OUT_S at its ends, where a foot may still push; it rises and falls within RISE_S."""
+    out = np.zeros(len(times_s))
     for fall in flights:
-        out[fall.first + 1 : fall.past - 1] = 1
+        inside = np.minimum(times_s - fall.start_s, fall.end_s - times_s) - LEFT_OUT_S
+        out = np.maximum(out, np.clip(inside / RISE_S + 0.5, 0, 1))
     return out
 
 
-def _parabola(points: np.ndarray, times_s: np.ndarray) -> tuple[np.ndarray, float]:
-    """Acceleration (3,) of the least-squares parabola through points (T, 3), and its standard error, vertical."""
+def _crossing(touching: np.ndarray, times_s: np.ndarray, row: int) -> float:
+    """When contact (T,) passes TOUCHING between a row and the next, by a straight line; the first or last time at the ends."""
+    if row < 0 or row + 1 >= len(times_s):
+        return float(times_s[max(row, 0)])
+    before, after = touching[row] - TOUCHING, touching[row + 1] - TOUCHING
+    return float(times_s[row] + before / (before - after) * (times_s[row + 1] - times_s[row]))
+
+
+def _between(points: np.ndarray, times_s: np.ndarray, start_s: float, end_s: float) -> tuple[np.ndarray, np.ndarray]:
+    """Points (N, 3) of a path at GRID_HZ within a time, by cubic splines, and their times (N,)."""
+    from scipy.interpolate import CubicSpline
+
+    at = np.linspace(start_s, end_s, max(round((end_s - start_s) * GRID_HZ), 4) + 1)
+    return CubicSpline(times_s, points)(at), at
+
+
+def _parabola(points: np.ndarray, times_s: np.ndarray) -> tuple[np.ndarray, float, float]:
+    """Acceleration (3,) of the least-squares parabola through points (T, 3), its standard error and the RMS distance, vertical."""
     t = times_s - times_s.mean()
     design = np.stack([np.ones_like(t), t, 0.5 * t**2], -1)
     fit, *_ = np.linalg.lstsq(design, points, rcond=None)
-    left = points - design @ fit
+    away = ((points - design @ fit)[:, 1] ** 2).sum()
     spread = np.linalg.inv(design.T @ design)[2, 2]
-    # Errors of neighbouring frames go together: count four frames as one.
-    return fit[2], float(np.sqrt(4 * spread * (left[:, 1] ** 2).sum() / max(len(t) - 3, 1)))
+    # Errors within about 0.13 s go together: count eight points of the grid as one.
+    return fit[2], float(np.sqrt(8 * spread * away / max(len(t) - 3, 1))), float(np.sqrt(away / len(t)))
 
 
 def scale_from_gravity(flights: list[Fall], prior: float = 0.06) -> tuple[float, float]:

@@ -173,14 +173,14 @@ def shape_prior(betas, initial, *, scale: float):
     return ((betas - initial) ** 2).sum() / scale**2
 
 
-def contact_velocity(soles, contacts, between_s, step, *, scale_m_s: float, rho: float):
-    """sum_tf step_t min(c_tf, c_t+1,f) GM(|v_tf| / scale, rho): soles (T, 4, 3) in contact stand still.
+def contact_velocity(soles, still, between_s, step, *, scale_m_s: float, rho: float):
+    """sum_tf step_t s_tf GM(|v_tf| / scale, rho): soles (T, F, 3) in contact stand still.
 
+    still (T - 1, F) is the least contact about the time from each frame to the next (:func:`mrs.refine.clip.least_about`).
     What moves fast is not held back: else the small doubts of a swinging foot would together shorten a walk.
     """
     speed2 = (((soles[1:] - soles[:-1]) / between_s[:, None, None]) ** 2).sum(-1)
-    both = torch.minimum(contacts[1:], contacts[:-1])
-    return (step[1:, None] * both * geman_mcclure(speed2 / scale_m_s**2, rho)).sum()
+    return (step[1:, None] * still * geman_mcclure(speed2 / scale_m_s**2, rho)).sum()
 
 
 def contact_height(soles, contacts, ground_m, step, *, scale_m: float, rho: float):
