@@ -241,6 +241,23 @@ def least_about(likely: np.ndarray, times_s: np.ndarray) -> np.ndarray:
     return np.minimum(around, np.minimum(likely, np.concatenate([likely[1:], likely[-1:]])))
 
 
+def sums_about(times_s: np.ndarray, values: np.ndarray, sigma_s: float) -> np.ndarray:
+    """Sums of values (T, ...) about each time, weighted by a bell of standard deviation sigma_s."""
+    out, flat = np.empty((len(values), values[0].size)), values.reshape(len(values), -1)
+    for first in range(0, len(values), 256):
+        rows = slice(first, first + 256)
+        at = times_s[rows]
+        near = slice(*np.searchsorted(times_s, [at[0] - 4 * sigma_s, at[-1] + 4 * sigma_s]))
+        out[rows] = np.exp(-((at[:, None] - times_s[near]) ** 2) / (2 * sigma_s**2)) @ flat[near]
+    return out.reshape(values.shape)
+
+
+def mean_about(times_s: np.ndarray, values: np.ndarray, sigma_s: float) -> np.ndarray:
+    """Means of values (T, ...) over about a time, each frame by the time it stands for."""
+    step = frame_steps(times_s).reshape(-1, *[1] * (values.ndim - 1))
+    return sums_about(times_s, values * step, sigma_s) / sums_about(times_s, step, sigma_s)
+
+
 def frames_within(reach_s: float, rate_hz: float) -> int:
     """How many frames lie within a time of one frame, itself included: the same time at every rate."""
     return 2 * max(round(reach_s * rate_hz), 0) + 1

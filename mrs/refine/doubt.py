@@ -14,7 +14,7 @@ import numpy as np
 
 from mrs.lifting.placing import joint_confidence
 from mrs.motion import Motion
-from mrs.refine.clip import frame_steps
+from mrs.refine.clip import frame_steps, sums_about
 from mrs.tracks import Track
 
 SURE = 0.68
@@ -56,7 +56,7 @@ def sureness(motion: Motion, track: Track) -> np.ndarray:
     """
     known = frame_steps(motion.times_s)[:, None] * (motion.confidence > 0)
     both = np.stack([motion.confidence, joint_confidence(track)], -1) * known[..., None]
-    around = _around(motion.times_s, np.concatenate([both, known[..., None]], -1))
+    around = sums_about(motion.times_s, np.concatenate([both, known[..., None]], -1), AROUND_S)
     joint, body = around, around.sum(1, keepdims=True)
     return np.sqrt(_surer(joint) * _surer(body))
 
@@ -74,17 +74,6 @@ def _surer(sums: np.ndarray) -> np.ndarray:
     weight = np.where(some, weight, 1.0)
     wanted = np.minimum(SURE, detector / weight)
     return np.where(some, np.clip(lifter / weight / np.maximum(wanted, 1e-6), 0, 1), 1.0)
-
-
-def _around(times_s: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Sums of values (T, ...) about each time, weighted by a bell of AROUND_S."""
-    out, flat = np.empty((len(values), values[0].size)), values.reshape(len(values), -1)
-    for first in range(0, len(values), 256):
-        rows = slice(first, first + 256)
-        at = times_s[rows]
-        near = slice(*np.searchsorted(times_s, [at[0] - 4 * AROUND_S, at[-1] + 4 * AROUND_S]))
-        out[rows] = np.exp(-((at[:, None] - times_s[near]) ** 2) / (2 * AROUND_S**2)) @ flat[near]
-    return out.reshape(values.shape)
 
 
 def _weighted_median(values: np.ndarray, weights: np.ndarray) -> float:

@@ -11,15 +11,17 @@ from mrs.skeletons import SMPL_24
 GRAVITY_M_S2 = 9.81
 GRID_HZ = 60.0
 TOUCHING = 0.3
-SHORTEST_S = 0.22
+SHORTEST_S = (0.2, 0.24)
+"""Here and below: from where on it is no flight at all, and from where on one for sure."""
+SEEN = (0.4, 0.6)
 SCALE_S = 0.35
 """Shorter flights, as of a run, look slower than they are once smoothed, and say nothing of size."""
 LEFT_OUT_S = 0.06
 RISE_S = 1 / 30
-CLEAR_M = 0.04
-STRAY_M = 0.015
+CLEAR_M = (0.03, 0.05)
+STRAY_M = (0.02, 0.01)
 HELD_UP_M_S2 = -6.5
-PLAUSIBLE = (0.55, 1.6)
+LEAST_FALL, MOST_FALL = (0.5, 0.6), (1.7, 1.5)
 
 # segment: (share of the mass, upper joint, lower joint, place of its centre from upper to lower): de Leva 1996, both sexes' mean.
 SEGMENTS = (
@@ -61,12 +63,13 @@ def held_up(joints_m: np.ndarray, times_s: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Fall:
-    """One stretch of free flight: when it begins and ends, and its mean acceleration (3,) in m/s^2 with its standard error."""
+    """One stretch of free flight: when it begins and ends, its mean acceleration (3,) in m/s^2 with its standard error, and how sure it is."""
 
     start_s: float
     end_s: float
     acceleration_m_s2: np.ndarray
     error_m_s2: float
+    sure: float = 1.0
 
     @property
     def seconds(self) -> float:
@@ -78,32 +81,39 @@ def falls(joints_m: np.ndarray, contacts: np.ndarray, lowest_m: np.ndarray, time
     """Find free flights: nothing touches for SHORTEST_S, the lowest point (T,) clears what it left, and what is seen falls.
 
     `contacts` (T, C) of feet and hands, `seen` (T,) whether there is evidence. The acceleration is that of the parabola
-    fitted to the centre of mass; a stretch whose fall is not within PLAUSIBLE times gravity is not a flight, nor is one that
-    strays from its parabola by more than STRAY_M, as on hands. Times are between frames, and what is fitted is read off between them
-    as well: the same at every frame rate.
+    fitted to the centre of mass; a stretch that falls by less than LEAST_FALL or more than MOST_FALL times gravity is not a flight,
+    nor one that strays from its parabola by STRAY_M, as on hands. Each test is passed by degrees, times are between frames, and what
+    is fitted is read off between them: the same at every frame rate.
     """
     com = centre_of_mass(joints_m)
     touching = contacts.max(1)
     found = []
     for first, past in _runs(touching < TOUCHING):
         start, end = _crossing(touching, times_s, first - 1), _crossing(touching, times_s, past - 1)
-        if end - start < SHORTEST_S or past - first < 5 or seen[first:past].mean() < 0.5:
-            continue
         ends = [lowest_m[max(first - 1, 0)], lowest_m[min(past, len(times_s) - 1)]]
-        if lowest_m[first:past].max() - min(ends) < CLEAR_M:
+        sure = (_passed(end - start, SHORTEST_S) * _passed(seen[first:past].mean(), SEEN)
+                * _passed(lowest_m[first:past].max() - min(ends), CLEAR_M))
+        if sure == 0 or past - first < 4:
             continue
         acceleration, error, stray = _parabola(*_between(com, times_s, start + LEFT_OUT_S, end - LEFT_OUT_S))
-        if stray < STRAY_M and PLAUSIBLE[0] < -acceleration[1] / GRAVITY_M_S2 < PLAUSIBLE[1]:
-            found.append(Fall(start, end, acceleration, error))
+        falls_by = -acceleration[1] / GRAVITY_M_S2
+        sure *= _passed(stray, STRAY_M) * _passed(falls_by, LEAST_FALL) * _passed(falls_by, MOST_FALL)
+        if sure > 0:
+            found.append(Fall(start, end, acceleration, error, sure))
     return found
 
 
+def _passed(value: float, bounds: tuple[float, float]) -> float:
+    """0 at the first bound and beyond, 1 at the second and beyond, a straight line between."""
+    return float(np.clip((value - bounds[0]) / (bounds[1] - bounds[0]), 0, 1))
+
+
 def probability(flights: list[Fall], times_s: np.ndarray) -> np.ndarray:
-    """Flight (T,): 1 within each stretch but for LEFT_OUT_S at its ends, where a foot may still push; it rises and falls within RISE_S."""
+    """Flight (T,): how sure each stretch is, but for LEFT_OUT_S at its ends, where a foot may still push; it rises and falls within RISE_S."""
     out = np.zeros(len(times_s))
     for fall in flights:
         inside = np.minimum(times_s - fall.start_s, fall.end_s - times_s) - LEFT_OUT_S
-        out = np.maximum(out, np.clip(inside / RISE_S + 0.5, 0, 1))
+        out = np.maximum(out, fall.sure * np.clip(inside / RISE_S + 0.5, 0, 1))
     return out
 
 

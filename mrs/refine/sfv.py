@@ -16,7 +16,7 @@ from mrs.body import load_body
 from mrs.body.torch_body import sixd_to_matrix
 from mrs.motion import Motion
 from mrs.refine import doubt, flight, starts, together
-from mrs.refine.clip import Clip, frame_steps, keypoint_weights
+from mrs.refine.clip import Clip, frame_steps, keypoint_weights, mean_about
 from mrs.refine.footlock import lock_feet
 from mrs.refine.solver import Scales, Solved, one_quick_thread
 from mrs.refine.spaces import to_sixd
@@ -29,6 +29,10 @@ from mrs.world.level import Level
 HELD = 6
 OVERLAP_S = 0.5
 TRUST_HEIGHTS = 0.05
+TRUST_S = 0.1
+"""Trust is a mean over about this time: that of a frame alone hangs on its noise, and on the frame rate."""
+UNSEEN_PULL = 0.1
+"""Trust in the way that leads through what was not seen."""
 SURE_S = 0.5
 _SPACES = {"pose": "pose", "hybrid": "hybrid"}
 
@@ -155,8 +159,9 @@ class _Refiner:
         turned, turns = starts.turn_through_gaps(turned, seen, track.times_s)
         trust = np.exp(-((chosen.error / TRUST_HEIGHTS) ** 2)) * np.where(chosen.hypothesis > 0, 0.25, 1.0)
         turned = torch.as_tensor(turned).to(w.root)
-        self.clip = self.clip.changed(turned=turned, initial=turned,
-                                      pull=w.pull * torch.as_tensor(trust).to(w.root)[:, None])
+        pull = np.maximum(w.pull.cpu().double().numpy() * trust[:, None], UNSEEN_PULL * ~track.seen[:, None])
+        pull = torch.as_tensor(mean_about(track.times_s, pull, TRUST_S)).to(w.root)
+        self.clip = self.clip.changed(turned=turned, initial=turned, pull=pull)
         self.report["starts"] = chosen.report() | {"turned_through": turns}
 
     def _doubt(self) -> None:
@@ -205,7 +210,7 @@ class _Refiner:
         held_up = flight.held_up(smooth.joints_m, smooth.times_s)
         contacts = foot_contacts(smooth, self.track) * (self._about_seen() * held_up)[:, None]
         flights = self._flights(smooth, contacts)
-        long = [fall for fall in flights if fall.seconds >= flight.SCALE_S]
+        long = [fall for fall in flights if fall.sure > 0.5 and fall.seconds >= flight.SCALE_S]
         if self.plan.gravity_scale and self.plan.height_m is None and long and self.clip.all.has_camera:
             factor, spread = flight.scale_from_gravity(long)
             self.clip = self.clip.scaled(factor)

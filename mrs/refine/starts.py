@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mrs import rotations
+from mrs.refine.clip import frame_steps
 from mrs.skeletons import SMPL_24, Keypoints
 from mrs.world.resection import resect
 
@@ -76,7 +77,7 @@ def choose(body, keypoints: Keypoints, keypoints_px: np.ndarray, weights: np.nda
     unary = np.stack(unary)
     seen = (weights > 0).sum(1) >= 4
     unary[:, ~seen] = ODDS[:, None]
-    path = _viterbi(unary, every, times_s)
+    path = _viterbi(unary * frame_steps(times_s), every, times_s)
     rows = np.arange(len(times_s))
     return Chosen(every[path, rows], path, np.stack(medians)[path, rows])
 
