@@ -84,13 +84,27 @@ class Clip:
         far = np.exp(gaussian_filter1d(far, 2 * sigma_s * rate_hz, mode="nearest"))[:, None]
         return self.all.unseen(torch.as_tensor(np.concatenate([ray * far, far], 1)).to(self.all.root))
 
-    def with_ground(self, ground_m: float, **probabilities: np.ndarray) -> Clip:
-        """The same clip with a ground and probabilities by name: contacts (T, 4), hands (T, 2), flight (T,)."""
+    def with_ground(self, ground_m: float, let_go_m_s: float, **probabilities: np.ndarray) -> Clip:
+        """The same clip with a ground and probabilities by name: contacts (T, 4), hands (T, 2), flight (T,).
+
+        How far soles are held to stand is the least contact about a time, by how slow they are now: (1 + (v / let_go)^2)^-2, the slope
+        of Geman and McClure's loss. Else the small doubts of a swinging foot would together shorten a walk. Hands may go twice as fast.
+        """
         like = self.all.root
         given = {name: torch.as_tensor(np.asarray(value)).to(like) for name, value in probabilities.items()}
         touching = np.concatenate([probabilities["contacts"], probabilities["hands"]], 1)
-        still = least_about(touching, self.all.times.cpu().numpy())
+        still = least_about(touching, self.all.times.cpu().numpy()) * self._slow(let_go_m_s)
         return self.changed(ground=torch.tensor(ground_m).to(like), still=torch.as_tensor(still).to(like), **given)
+
+    def _slow(self, let_go_m_s: float) -> np.ndarray:
+        """How slow (T, 6) soles and hands are until the next frame, 1 where they stand."""
+        w = self.all
+        joints = self.body.joints(w.root, w.turned, self.betas)
+        points = torch.cat([self.soles.keypoints(joints, w.turned, self.betas), joints[:, 22:]], 1).cpu().double().numpy()
+        times = w.times.cpu().numpy()
+        points, times = np.concatenate([points, points[-1:]]), np.r_[times, times[-1] + 1]
+        speed = np.linalg.norm(np.diff(points, axis=0), axis=-1) / np.maximum(np.diff(times), 1e-6)[:, None]
+        return (1 + (speed / (let_go_m_s * np.array([1, 1, 1, 1, 2, 2]))) ** 2) ** -2
 
     def with_seen_acceleration(self) -> Clip:
         """The same clip with the accelerations (T, 24) that the start itself shows across the line of sight, m/s^2.

@@ -185,13 +185,13 @@ def _ground(total: _Sum, problem, joints, turned, betas, slopes) -> None:
     sole_slopes = Points.marks(problem.soles, betas).slopes(turned)
     touching = []
     if "contact" not in s.off:
-        _stillness(total, problem, soles, sole_slopes, s.contact_weight * w.still[:-1, :4], s.contact_m_s)
+        _stillness(total, problem, sole_slopes, s.contact_weight * w.still[:-1, :4], s.contact_m_s)
     if w.ground is None:
         return
     if "ground" not in s.off:
         touching.append((soles, sole_slopes, s.ground_weight * w.contacts, w.ground, s.ground_m))
     if w.hands is not None and "hands" not in s.off:
-        _stillness(total, problem, joints[:, 22:], slopes[:, 22:], s.hands_weight * w.still[:-1, 4:], 2 * s.contact_m_s)
+        _stillness(total, problem, slopes[:, 22:], s.hands_weight * w.still[:-1, 4:], 2 * s.contact_m_s)
         touching.append((joints[:, 22:], slopes[:, 22:], s.hands_weight * w.hands, w.ground + terms.HAND_M, 2 * s.ground_m))
     for points, moves, share, height, scale_m in touching:
         weights = share * _weights(lambda square: terms.geman_mcclure(square, s.ground_rho), (points[..., 1] - height)[..., None], scale_m)
@@ -202,12 +202,9 @@ def _ground(total: _Sum, problem, joints, turned, betas, slopes) -> None:
             total.numbers(moves[:, :, 1], w.step[:, None] * (points[..., 1] < w.ground + radius) / s.penetration_m**2)
 
 
-def _stillness(total: _Sum, problem, points, slopes, still, scale_m_s: float) -> None:
-    velocities = (points[1:] - points[:-1]) / problem.between[:, None, None]
-    weights = still * _weights(
-        lambda square: terms.geman_mcclure(square, problem.scales.contact_rho), velocities, scale_m_s)
+def _stillness(total: _Sum, problem, slopes, still, scale_m_s: float) -> None:
     per_s = 1 / problem.between.to(DOUBLE)
-    total.squares(slopes, couplings(torch.stack([-per_s, per_s], 1), problem.step1[1:, None] * weights, len(points)))
+    total.squares(slopes, couplings(torch.stack([-per_s, per_s], 1), problem.step1[1:, None] * still / scale_m_s**2, len(slopes)))
 
 
 def _reprojection(total: _Sum, problem, joints, turned, betas) -> None:

@@ -222,7 +222,7 @@ class _Refiner:
         self.report["ground_m"] = ground
         hands = hand_contacts(smooth, ground)
         self.report["contacts"] = _touching_s(contacts, hands, smooth.times_s)
-        self.clip = self.clip.with_ground(ground, contacts=contacts, hands=hands, flight=flight.probability(flights, smooth.times_s))
+        self.clip = self.clip.with_ground(ground, self.scales.let_go_m_s, contacts=contacts, hands=hands, flight=flight.probability(flights, smooth.times_s))
         return smooth
 
     def _about_seen(self) -> np.ndarray:

@@ -35,8 +35,8 @@ class Scales:
     spin_rad_s2: float = 60.0
     limit: float = 0.1
     betas: float = 0.5
-    contact_m_s: float = 0.05
-    contact_rho: float = 10.0
+    contact_m_s: float = 0.035
+    let_go_m_s: float = 0.5
     contact_weight: float = 1.0
     ground_m: float = 0.02
     ground_rho: float = 8.0
@@ -59,8 +59,8 @@ class Window:
     times (T,) in double precision, step (T,) time a frame stands for over 1/30 s, observed (T, K, 2) px, weights (T, K), height (T,) px,
     turned (T, 24, 3, 3) and root (T, 3) the start in the world, pull (T, 24) reliability of the start and `initial`
     (T, 24, 3, 3) what it pulls to; K, R and t the camera, (3, 3), (3, 3) and (3,) or one a frame; has_camera: whether there
-    is one, or nothing was seen at all. contacts (T, 4), hands (T, 2) and flight (T,) are probabilities, still (T, 6) the least
-    of soles' and hands' about the time to the next frame, ground () a height, each or None; codes (T, D) where a decoder is used; held: rows that are the end of the previous window and stay.
+    is one, or nothing was seen at all. contacts (T, 4), hands (T, 2) and flight (T,) are probabilities, still (T, 6) how far
+    soles and hands are held to stand until the next frame, ground () a height, each or None; codes (T, D) where a decoder is used; held: rows that are the end of the previous window and stay.
     Windows of several people lie one after another (:func:`mrs.refine.together.stacked`): person (T,) says whose each frame is.
     """
 
@@ -272,14 +272,14 @@ class Problem:
             return {}
         soles = self.soles.keypoints(joints, turned, betas)
         out = {"contact": s.contact_weight * terms.contact_velocity(soles, w.still[:-1, :4], self.between, self.step1,
-                                                                    scale_m_s=s.contact_m_s, rho=s.contact_rho)}
+                                                                    scale_m_s=s.contact_m_s)}
         if w.ground is not None:
             out["ground"] = s.ground_weight * terms.contact_height(soles, w.contacts, w.ground, w.step,
                                                                    scale_m=s.ground_m, rho=s.ground_rho)
             out["penetration"] = terms.penetration(soles, w.ground, w.step, scale_m=s.penetration_m, joints=joints)
             if w.hands is not None:
                 hands = joints[:, 22:]
-                still = terms.contact_velocity(hands, w.still[:-1, 4:], self.between, self.step1, scale_m_s=2 * s.contact_m_s, rho=s.contact_rho)
+                still = terms.contact_velocity(hands, w.still[:-1, 4:], self.between, self.step1, scale_m_s=2 * s.contact_m_s)
                 out["hands"] = s.hands_weight * (still + terms.contact_height(
                     hands, w.hands, w.ground + terms.HAND_M, w.step, scale_m=2 * s.ground_m, rho=s.ground_rho))
         return out

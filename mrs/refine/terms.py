@@ -173,14 +173,13 @@ def shape_prior(betas, initial, *, scale: float):
     return ((betas - initial) ** 2).sum() / scale**2
 
 
-def contact_velocity(soles, still, between_s, step, *, scale_m_s: float, rho: float):
-    """sum_tf step_t s_tf GM(|v_tf| / scale, rho): soles (T, F, 3) in contact stand still.
+def contact_velocity(soles, still, between_s, step, *, scale_m_s: float):
+    """sum_tf step_t s_tf |v_tf|^2 / scale^2: soles (T, F, 3) that are held to stand do not move.
 
-    still (T - 1, F) is the least contact about the time from each frame to the next (:func:`mrs.refine.clip.least_about`).
-    What moves fast is not held back: else the small doubts of a swinging foot would together shorten a walk.
+    still (T - 1, F) says how far each sole is held to stand from a frame to the next (:meth:`mrs.refine.clip.Clip.with_ground`).
     """
     speed2 = (((soles[1:] - soles[:-1]) / between_s[:, None, None]) ** 2).sum(-1)
-    return (step[1:, None] * still * geman_mcclure(speed2 / scale_m_s**2, rho)).sum()
+    return (step[1:, None] * still * speed2).sum() / scale_m_s**2
 
 
 def contact_height(soles, contacts, ground_m, step, *, scale_m: float, rho: float):

@@ -45,7 +45,7 @@ def foot_contacts(motion: Motion, track: Track | None = None) -> np.ndarray:
 
 
 def without_short(likely: np.ndarray, times_s: np.ndarray) -> np.ndarray:
-    """Halve probabilities (T, F) above a half in intervals shorter than SHORTEST_S; doubts stay as they are."""
+    """Probabilities (T, F), at most a half in intervals shorter than SHORTEST_S; doubts stay as they are."""
     touching = likely > 0.5
     return np.where(touching & ~long_enough(touching, times_s, SHORTEST_S), 0.5, likely)
 

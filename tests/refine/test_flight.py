@@ -41,7 +41,7 @@ def test_a_throw_is_one_flight_that_falls_with_gravity(fps):
     """0.49 s in the air: found once, within a frame of its ends, with 9.81 m/s^2."""
     times = np.arange(0, 1.2, 1 / fps)
     (fall,) = found_in(times)
-    assert abs(times[fall.first] - 0.3) < 1.5 / fps and abs(fall.seconds - 0.489) < 2.5 / fps
+    assert abs(fall.start_s - 0.3) < 1.5 / fps and fall.sure == 1 and abs(fall.seconds - 0.489) < 2.5 / fps
     np.testing.assert_allclose(fall.acceleration_m_s2, [0, -9.81, 0], atol=0.02)
 
 
@@ -77,11 +77,36 @@ def test_own_backflip_is_found_with_gravity():
     assert len(found) == 1 and found[0].acceleration_m_s2[1] == pytest.approx(-9.81, abs=1.0)
 
 
-def test_probability_leaves_the_edges_out():
-    """A foot may still push in the first and the last frame."""
-    fall = flight.Fall(3, 8, 0.2, np.zeros(3), 0.0)
-    np.testing.assert_array_equal(flight.probability([fall], 10), [0, 0, 0, 0, 1, 1, 1, 0, 0, 0])
-    assert flight.probability([], 4).max() == 0
+@pytest.mark.parametrize("fps", [30, 60, 119.88])
+def test_probability_leaves_the_edges_out(fps):
+    """A foot may still push at the ends; the middle is as sure as the fall; it lasts as long at every frame rate."""
+    times = np.arange(0, 1, 1 / fps)
+    found = flight.probability([flight.Fall(0.3, 0.7, np.zeros(3), 0.0, sure=0.8)], times)
+    assert not found[(times < 0.34) | (times > 0.66)].any() and (found[(times > 0.38) & (times < 0.62)] == 0.8).all()
+    assert found.sum() / fps == pytest.approx(0.8 * 0.28, abs=0.01)
+    assert flight.probability([], times).max() == 0
+
+
+def test_who_stands_on_hands_does_not_fly():
+    """A throw whose path strays 3 cm from its parabola, as of a body that hands push on its way, is none; by 1 mm it is one."""
+    times = np.arange(0, 1.2, 1 / 60)
+    joints, touching, lowest = thrown(times)
+    pushed = np.clip((times - 0.3) / 0.489, 0, 1)
+    for stray, flights in ((0.03, 0), (0.001, 1)):
+        moved = joints + (stray * np.sin(4 * np.pi * pushed))[:, None, None] * [0, 1, 0]
+        assert len(flight.falls(moved, touching, lowest, times, np.ones(len(times)))) == flights
+
+
+def test_flights_are_the_same_at_every_frame_rate():
+    """Contact that rises and falls as straight lines ends a flight between frames: the same times at 30 and at 120 frames a second."""
+    found = []
+    for fps in (30, 120):
+        times = np.arange(0, 1.2, 1 / fps)
+        joints, _, lowest = thrown(times)
+        touching = np.interp(times, [0.28, 0.36, 0.74, 0.82], [1, 0, 0, 1])[:, None]
+        (fall,) = flight.falls(joints, touching, lowest, times, np.ones(len(times)))
+        found.append((fall.start_s, fall.end_s, fall.sure, fall.acceleration_m_s2[1]))
+    np.testing.assert_allclose(found[0], found[1], atol=0.03)
 
 
 def test_whoever_falls_stands_on_nothing():

@@ -8,7 +8,7 @@ import torch
 
 from mrs.body import load_body
 from mrs.body.torch_body import TorchBody
-from mrs.refine.sfv import frame_steps
+from mrs.refine.clip import frame_steps, least_about
 from mrs.refine.solver import Problem, Scales, Window
 from mrs.skeletons import BLAZEPOSE_33
 from mrs.world.ground import SOLES, sole_points
@@ -31,12 +31,13 @@ def window(times_s, *, noise=0.0, contacts=True, held=None):
     camera = truth.camera
     turned = double(BODY.global_rotations(truth.local_quat_wxyz))
     ground = float(sole_points(truth)[..., 1].min())
+    still = least_about(np.concatenate([truth.contacts, np.zeros((len(times_s), 2))], 1), times_s)
     return Window(
         times=double(times_s), step=double(frame_steps(times_s)), observed=double(track.keypoints_px[:, rows, :2]),
         weights=double(track.keypoints_px[:, rows, 2]), height=double(track.heights_px()), turned=turned,
         root=double(truth.root_pos_m), pull=double(truth.confidence), initial=turned, K=double(camera.K), R=double(camera.R),
         t=double(camera.t), seen_acceleration=double(np.full((len(times_s), 24), 3.0)),
-        contacts=double(truth.contacts) if contacts else None, ground=double(ground) if contacts else None, held=held), truth
+        contacts=double(truth.contacts) if contacts else None, still=double(still) if contacts else None, ground=double(ground) if contacts else None, held=held), truth
 
 
 def problem(at, betas=None):

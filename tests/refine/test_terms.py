@@ -132,28 +132,16 @@ class TestValues:
         assert float(terms.shape_prior(double([1.3, 0.6]), double([1.0, 1.0]), scale=0.5)) == pytest.approx(1)
 
     def test_contact_velocity(self):
-        """One sole moves 1 cm in 0.1 s = 0.1 m/s at scale 0.1: GM(1, 2) = 0.8, by the lower contact of the two frames."""
+        """One sole moves 1 cm in 0.1 s = 0.1 m/s at scale 0.05: 4, by how far it is held to stand."""
         soles = np.zeros((2, 4, 3))
         soles[1, 2, 0] = 0.01
-        contacts = np.ones((2, 4))
-        contacts[0, 2] = 0.3
-        found = terms.contact_velocity(double(soles), double(contacts), double([0.1]), double([1.0, 2.0]), scale_m_s=0.1, rho=2.0)
-        assert float(found) == pytest.approx(2 * 0.3 * 0.8)
-
-    def test_contact_velocity_lets_what_moves_fast_go(self):
-        """A hundred times the speed is held back hardly more than ten times: at most rho^2."""
-        soles = np.zeros((2, 4, 3))
-        both, ones = double(np.ones((2, 4))), double([1.0, 1.0])
-        costs = []
-        for metres in (0.1, 1.0):
-            soles[1, 2, 0] = metres
-            costs.append(float(terms.contact_velocity(double(soles), both, double([0.1]), ones, scale_m_s=0.1, rho=3.0)))
-        assert costs[0] < costs[1] < 9.0 < 1.1 * costs[0]
+        found = terms.contact_velocity(double(soles), double([[1, 1, 0.3, 1]]), double([0.1]), double([1.0, 2.0]), scale_m_s=0.05)
+        assert float(found) == pytest.approx(2 * 0.3 * 4)
 
     def test_contact_velocity_of_a_foot_in_the_air_is_free(self):
         """Without contact nothing is paid."""
-        assert float(terms.contact_velocity(some(5, 4, 3).detach(), double(np.zeros((5, 4))), double(np.ones(4)), double(np.ones(5)),
-                                            scale_m_s=0.1, rho=2.0)) == 0
+        assert float(terms.contact_velocity(some(5, 4, 3).detach(), double(np.zeros((4, 4))), double(np.ones(4)), double(np.ones(5)),
+                                            scale_m_s=0.1)) == 0
 
     def test_contact_height(self):
         """A touching sole 2 cm above the ground at scale 2 cm: GM(1, 2) = 0.8 by its contact."""

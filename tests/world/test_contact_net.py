@@ -121,8 +121,8 @@ def test_a_track_that_saw_nothing_is_like_none(film):
     np.testing.assert_allclose(foot_contacts(motion, blind), foot_contacts(motion), atol=1e-9)
 
 
-def test_short_touches_are_halved_and_doubts_kept():
-    """One frame above a half is halved; values below a half stay."""
+def test_short_touches_are_doubts_and_doubts_are_kept():
+    """One frame above a half is a half, which is no touch; values below a half stay."""
     likely = np.array([0.3, 0.9, 0.3, 0.9, 0.9, 0.9, 0.3])[:, None]
     found = contact_net.without_short(likely, np.arange(7) / 30)[:, 0]
-    np.testing.assert_allclose(found, [0.3, 0.45, 0.3, 0.9, 0.9, 0.9, 0.3])
+    np.testing.assert_allclose(found, [0.3, 0.5, 0.3, 0.9, 0.9, 0.9, 0.3])
