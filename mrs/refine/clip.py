@@ -16,7 +16,7 @@ from mrs.world.ground import SOLES
 
 KEYPOINT_WEIGHT = {"eye": 0.15, "mouth": 0.15, "ear": 0.5, "nose": 0.5, "pinky": 0.3, "index": 0.4, "thumb": 0.3,
                    "hip": 0.5, "heel": 1.0}
-ABOUT_S = 1 / 30
+ABOUT_S = 1 / 60
 """How long before and after a time soles must touch for it to hold them still."""
 APART_S = 1.0
 """Whoever is unseen for longer has left: what follows is another segment."""

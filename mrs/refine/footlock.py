@@ -21,6 +21,7 @@ from mrs.motion import Motion
 from mrs.world.ground import SOLES, TOUCHING
 
 BLEND_S = 0.15
+CARRY_S = 0.05
 NEAR_GROUND_M = 0.10
 SET_DOWN_M = (0.02, 0.06)
 MAY_TOUCH = 0.2
@@ -180,12 +181,27 @@ def _held(places: np.ndarray, locks, times_s: np.ndarray, ground_m: float | None
             place[1] = ground_m
         near = slice(*np.searchsorted(times_s, [times_s[first] - BLEND_S, times_s[past - 1] + BLEND_S]))
         share = _faded(np.maximum(times_s[first] - times_s[near], times_s[near] - times_s[past - 1]))
-        total[near] += share[:, None] * (place - places[np.clip(np.arange(near.start, near.stop), first, past - 1)])
+        total[near] += share[:, None] * (place - _carried_on(places, first, past, times_s, near))
         weights[near] += share
         shares[near] = np.maximum(shares[near], share)
     for (first, past), place in zip(locks, stands, strict=True):
         total[first:past], weights[first:past] = place - places[first:past], 1
     return total / np.maximum(weights, 1e-9)[:, None], shares
+
+
+def _carried_on(places: np.ndarray, first: int, past: int, times_s: np.ndarray, near: slice) -> np.ndarray:
+    """Places (N, 3) of a sole in an interval, carried on in rows `near` before and after it at the speed it has there, for about CARRY_S.
+
+    So what a lock corrects has no kink where it begins and ends.
+    """
+    out = places[np.clip(np.arange(near.start, near.stop), first, past - 1)]
+    if past - first < 2:
+        return out
+    for end, inside in ((first, first + 1), (past - 1, past - 2)):
+        speed = (places[end] - places[inside]) / abs(times_s[end] - times_s[inside])
+        beyond = np.maximum((times_s[near] - times_s[end]) * np.sign(end - inside), 0)
+        out = out + (CARRY_S * (1 - np.exp(-beyond / CARRY_S)))[:, None] * speed
+    return out
 
 
 def _faded(away_s: np.ndarray) -> np.ndarray:

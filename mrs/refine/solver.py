@@ -35,8 +35,8 @@ class Scales:
     spin_rad_s2: float = 60.0
     limit: float = 0.1
     betas: float = 0.5
-    contact_m_s: float = 0.035
-    let_go_m_s: float = 0.5
+    contact_m_s: float = 0.05
+    let_go_m_s: float = 0.4
     contact_weight: float = 1.0
     ground_m: float = 0.02
     ground_rho: float = 8.0
