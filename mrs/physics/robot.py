@@ -17,6 +17,8 @@ import numpy as np
 from mrs import rotations
 from mrs.body import load_body
 from mrs.errors import InputError, reason
+from mrs.formats import legs
+from mrs.formats.carry import leg_m
 from mrs.motion import Motion
 from mrs.physics import extra, locking, robot_names
 from mrs.physics.humanoid import TO_Z_UP
@@ -47,6 +49,7 @@ class Retargeted:
     scale: float
     slide_cm_s: float
     joint_names: list[str]
+    feet: str
 
 
 def load_model(path: Path) -> Any:
@@ -63,8 +66,8 @@ def load_model(path: Path) -> Any:
     return model
 
 
-def retarget(motion: Motion, path: Path, given: dict[str, str] | None = None, shown=None) -> Retargeted:
-    """Let the model at `path` do a world motion. `given` maps bodies to our joints where names don't tell."""
+def retarget(motion: Motion, path: Path, given: dict[str, str] | None = None, shown=None, feet: str = "auto") -> Retargeted:
+    """Let the model at `path` do a world motion. `given` maps bodies to our joints where names don't tell; `feet` is one of locking.FEET."""
     if motion.frame != "world":
         raise InputError("Expected a motion in the world, but this one is as the camera sees it. Type: mrs run VIDEO")
     mink = extra.needed("mink", "retarget", "mink, the solver of inverse kinematics,")
@@ -72,7 +75,7 @@ def retarget(motion: Motion, path: Path, given: dict[str, str] | None = None, sh
     names = [model.body(row).name for row in range(1, model.nbody)]
     bodies = robot_names.match(names, given, str(path))
     robot = _Robot(model, bodies)
-    targets = _Targets(motion, robot)
+    targets = _Targets(motion, robot, feet)
     qpos = _solve(mink, robot, targets, shown)
     return _result(motion, robot, targets, qpos)
 
@@ -100,6 +103,13 @@ class _Robot:
         """Distance of two joints at rest."""
         return float(np.linalg.norm(self.rest_m[f"{side}_{b}"] - self.rest_m[f"{side}_{a}"]))
 
+    def upright_m(self) -> np.ndarray:
+        """Rest joints of the legs (24, 3), others 0, in our axes and facing as our body does."""
+        out = np.zeros((len(SMPL_24), 3))
+        for joint, place in self.rest_m.items():
+            out[SMPL_24.index(joint)] = rotations.quat_rotate(rotations.quat_conjugate(self.facing), place) @ TO_Z_UP
+        return out
+
     def leg_m(self) -> float:
         """Mean length of thigh and shin together."""
         return float(np.mean([self.length(s, "hip", "knee") + self.length(s, "knee", "ankle") for s in ("left", "right")]))
@@ -108,18 +118,19 @@ class _Robot:
 class _Targets:
     """Places (T, 3) and turns (T, 4) that each body should have."""
 
-    def __init__(self, motion: Motion, robot: _Robot):
+    def __init__(self, motion: Motion, robot: _Robot, feet: str):
         body = load_body(motion.body)
         self.joints = motion.joints_m @ TO_Z_UP.T
         turned = TO_Z_UP @ body.global_rotations(motion.local_quat_wxyz) @ TO_Z_UP.T
         self.turned = rotations.matrix_to_quat(turned)
-        rest = body.rest_joints(motion.betas) @ TO_Z_UP.T
-        leg = np.linalg.norm(rest[1] - rest[4]) + np.linalg.norm(rest[4] - rest[7])
-        self.scale = robot.leg_m() / leg
-        skin = body.template_m[:, 1] + body.shape_m[:, 1] @ motion.betas
-        ankle_m = (body.rest_m[7] + body.rest_shape_m[7] @ motion.betas)[1] - skin.min()
-        self.lift_m = np.array([0, 0, robot.ankle_m - self.scale * ankle_m])
-        self.touches, self.soles = locking.touching(motion), self.scale * locking.sole_offsets_m(motion) @ TO_Z_UP.T
+        source = legs.of(motion)
+        self.scale = robot.leg_m() / leg_m(body.rest_joints(motion.betas))
+        lift_m = np.array([0, 0, robot.ankle_m - self.scale * source.sole_m])
+        self.hips_m = self.scale * source.hips_middle_m(motion) @ TO_Z_UP.T + lift_m
+        ankles_m = source.ankles_m(motion)
+        self.ankles_m = self.scale * ankles_m @ TO_Z_UP.T + lift_m
+        self.touches, self.soles = locking.touching(motion, ankles_m), self.scale * locking.sole_offsets_m(motion) @ TO_Z_UP.T
+        self.feet = locking.settled(feet, source.alike(robot.upright_m(), self.scale))
         self.times_s = motion.times_s
         self.flight = _flight(self.touches.any(-1), motion.times_s)
         self.turns = {joint: self._turn(joint, robot) for joint in robot.ids if COSTS.get(_part(joint), (0, 0))[1] > 0}
@@ -150,18 +161,19 @@ class _Targets:
                     along = rotations.normalise(self._at(f"{side}_{b}") - self._at(f"{side}_{a}"))
                     places[f"{side}_{b}"] = places[f"{side}_{a}"] + along * robot.length(side, a, b)
             before = places[f"{side}_ankle"]
-            places[f"{side}_ankle"] = locking.locked(self.scale * self._at(f"{side}_ankle") + self.lift_m, self.soles[:, column],
-                                                     self.touches[:, column], self.times_s, (0, 1))
+            places[f"{side}_ankle"] = self.ankles_m[:, column]
+            if self.feet == "hold":
+                places[f"{side}_ankle"] = locking.locked(self.ankles_m[:, column], self.soles[:, column], self.touches[:, column],
+                                                         self.times_s, (0, 1))
             if f"{side}_foot" in places:
                 places[f"{side}_foot"] = places[f"{side}_foot"] + places[f"{side}_ankle"] - before
         return {joint: place for joint, place in places.items() if COSTS.get(_part(joint), (0, 0))[0] > 0}
 
     def _pelvis(self, robot: _Robot) -> np.ndarray:
         """The pelvis' body, where the middle of the hips is where the scaled person's is."""
-        middle = self.scale * (self._at("left_hip") + self._at("right_hip")) / 2 + self.lift_m
         offset = (robot.rest_m["left_hip"] + robot.rest_m["right_hip"]) / 2 - robot.rest_m["pelvis"]
         offset = rotations.quat_rotate(rotations.quat_conjugate(robot.facing), offset)
-        return middle - rotations.quat_rotate(self.turned[:, 0], offset)
+        return self.hips_m - rotations.quat_rotate(self.turned[:, 0], offset)
 
 
 def _part(joint: str) -> str:
@@ -244,7 +256,7 @@ def _result(motion: Motion, robot: _Robot, targets: _Targets, qpos: np.ndarray) 
     qpos = qpos.copy()
     qpos[:, 2] += max(0.0, -float(lowest.min()))
     return Retargeted(motion.times_s, qpos, _velocities(mujoco, model, qpos, motion.times_s), errors, robot.bodies, float(targets.scale),
-                      _slide(reached, targets), [model.joint(j).name for j in range(model.njnt)])
+                      _slide(reached, targets), [model.joint(j).name for j in range(model.njnt)], targets.feet)
 
 
 def _velocities(mujoco, model, qpos: np.ndarray, times_s: np.ndarray) -> np.ndarray:
