@@ -4,7 +4,7 @@
 
 Three ways, measured by the humanoid's own kinematics at every frame: the file read and exported again; exported to BVH, that read and
 exported, of clips whose frames all last as long; retargeted by `mrs retarget` to DeepMimic's humanoid in MuJoCo, with its hinges and
-their limits, less the constant by which that sets a clip on the floor.
+their limits (widened by what a file itself goes past them), less the constant by which that sets a clip on the floor.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 
 from benchmarks import _common
 from mrs import plugins
-from mrs.formats.humanoid import LINKS, Z_UP, Link, forward_kinematics
+from mrs.formats.humanoid import COLUMNS, LINKS, Z_UP, Link, forward_kinematics
 from mrs.reading import read_motion
 
 CORPUS = Path(__file__).resolve().parents[2] / "shared" / "assets" / "motion" / "deepmimic"
@@ -35,9 +35,9 @@ def main() -> None:
     report = _common.begin("DeepMimic's clips through our Motion and back", args, ("numpy", "mujoco"))
     paths = sorted(args.folder.glob("*.txt"))[: args.clips]
     found = {path: measured(path) for path in paths}
-    report.table(("largest distance, mm", "frames", *WAYS, "where, retargeted"),
+    report.table(("largest distance, mm", "frames", *WAYS, "where, retargeted", "past limits, deg"),
                  [(path.stem.removeprefix("humanoid3d_"), f["file"].shape[1], *(f"{f[way].max():.2g}" if way in f else "-" for way in WAYS),
-                   worst(f["retargeted"])) for path, f in found.items()])
+                   worst(f["retargeted"]), f"{np.degrees(past_limits_rad(frames_of(path))):.1f}") for path, f in found.items()])
     for way in WAYS:
         parts = [f[way] for f in found.values() if way in f]
         report.at_most(f"largest distance of a joint, {way}, {len(parts)} clips (mean {np.mean([p.mean() for p in parts]):.2g})",
@@ -91,7 +91,7 @@ def retargeted(path: Path) -> np.ndarray:
 
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "humanoid.xml"
-        file.write_text(document())
+        file.write_text(document(past_limits_rad(frames_of(path))))
         found = robot.retarget(read_motion(path, plugins.load()), file)
         model = robot.load_model(file)
     data, got = mujoco.MjData(model), {name: [] for name in JOINTS}
@@ -105,17 +105,24 @@ def retargeted(path: Path) -> np.ndarray:
     return np.stack([1000 * np.linalg.norm(np.array(rows) - truth[name] - raised, axis=-1) for name, rows in got.items()])
 
 
-def document() -> str:
-    """DeepMimic's humanoid as MJCF: its links, balls, and hinges with their limits; arms hang down at rest."""
-    return f'<mujoco><compiler angle="radian" inertiafromgeom="true"/><worldbody>{_link(LINKS[0])}</worldbody></mujoco>'
+def past_limits_rad(frames: np.ndarray) -> float:
+    """How far knees and elbows of frames (T, 44) go past the humanoid's own limits."""
+    over = [np.maximum(link.limits_rad[0] - value, value - link.limits_rad[1]).max()
+            for link in LINKS if link.joint == "hinge" for value in [frames[:, 1 + COLUMNS[link.name].start]]]
+    return max(0.0, *over)
 
 
-def _link(link: Link) -> str:
+def document(wider_rad: float = 0.0) -> str:
+    """DeepMimic's humanoid as MJCF: its links, balls, and hinges with their limits, or wider ones; arms hang down at rest."""
+    return f'<mujoco><compiler angle="radian" inertiafromgeom="true"/><worldbody>{_link(LINKS[0], wider_rad)}</worldbody></mujoco>'
+
+
+def _link(link: Link, wider_rad: float) -> str:
     joint = {"free": "<freejoint/>", "ball": f'<joint name="{link.name}" type="ball"/>', "fixed": ""}.get(link.joint)
     if joint is None:
         low, high = link.limits_rad
-        joint = f'<joint name="{link.name}" axis="{_numbers(Z_UP @ [0, 0, 1])}" range="{low} {high}"/>'
-    inside = "".join(_shape(shape) for shape in link.shapes) + "".join(_link(other) for other in LINKS if other.parent == link.name)
+        joint = f'<joint name="{link.name}" axis="{_numbers(Z_UP @ [0, 0, 1])}" range="{low - wider_rad} {high + wider_rad}"/>'
+    inside = "".join(_shape(shape) for shape in link.shapes) + "".join(_link(other, wider_rad) for other in LINKS if other.parent == link.name)
     return f'<body name="{link.name}" pos="{_numbers(Z_UP @ link.offset_m)}">{joint}{inside}</body>'
 
 

@@ -33,6 +33,7 @@ COSTS = {"pelvis": (2.0, 2.0), "spine3": (0.0, 1.0), "head": (0.0, 0.2), "knee":
 # While nothing touches, the way of the body counts, not where the feet are: a robot can't tuck as a person does in a somersault.
 PELVIS_IN_FLIGHT = 40.0
 FIRST_ROUNDS, ROUNDS = 80, 12
+STARTS, MET_M = 12, 2e-3
 STUCK_M = 0.1
 POSTURE, DAMPING, LEAST = 1e-2, 1e-4, 1e-4
 
@@ -200,14 +201,13 @@ def _solve(mink, robot: _Robot, targets: _Targets, shown) -> np.ndarray:
     posture = mink.PostureTask(model, cost=POSTURE)
     posture.set_target(model.qpos0)
     descend = partial(_descend, mink, configuration, tasks, posture, [mink.ConfigurationLimit(model)])
+    miss = partial(_missed_m, configuration, [tasks[joint] for joint in targets.places])
     out = np.empty((len(targets.times_s), model.nq))
     for row in range(len(out)):
         _aim(mink, tasks, targets, row)
         rest = model.qpos0.copy()
         rest[:3], rest[3:7] = targets.places["pelvis"][row], targets.turns["pelvis"][row]
-        if row == 0:
-            configuration.update(rest)
-        missed_m = descend(FIRST_ROUNDS if row == 0 else ROUNDS)
+        missed_m = _begin(configuration, rest, model, robot.mujoco, partial(descend, FIRST_ROUNDS), miss) if row == 0 else descend(ROUNDS)
         if row and missed_m > STUCK_M:
             before = configuration.q.copy()
             configuration.update(rest)
@@ -217,6 +217,35 @@ def _solve(mink, robot: _Robot, targets: _Targets, shown) -> np.ndarray:
         if shown is not None:
             shown(row + 1)
     return out
+
+
+def _begin(configuration, rest: np.ndarray, model, mujoco, descend, miss) -> float:
+    """Find the first frame's answer: from the model's rest, and where that misses, from STARTS poses about it, the best of all.
+
+    Hinges begin at the end of their range in many models, so that an arm that starts twisted the wrong way round never bends.
+    """
+    draw, best, least = np.random.default_rng(0), rest, np.inf
+    for start in range(STARTS):
+        pose = rest.copy()
+        if start:
+            mujoco.mj_integratePos(model, pose, np.r_[np.zeros(6), draw.normal(0, 0.7, model.nv - 6)], 1.0)
+            _into_range(model, pose)
+        configuration.update(pose)
+        missed_m = descend()
+        if miss() < 0.9 * least:
+            best, least, stuck_m = configuration.q.copy(), miss(), missed_m
+        if least < MET_M:
+            break
+    configuration.update(best)
+    return stuck_m
+
+
+def _into_range(model, pose: np.ndarray) -> None:
+    """Bring the hinges and slides of a pose into their ranges."""
+    for joint in np.flatnonzero(model.jnt_limited):
+        if model.jnt_type[joint] >= 2:
+            at = model.jnt_qposadr[joint]
+            pose[at] = np.clip(pose[at], *model.jnt_range[joint])
 
 
 def _aim(mink, tasks: dict[str, Any], targets: _Targets, row: int) -> None:
@@ -236,7 +265,12 @@ def _descend(mink, configuration, tasks: dict[str, Any], posture, limits: list, 
         configuration.integrate_inplace(step, 1.0)
         if np.abs(step).max() < LEAST:
             break
-    return max(float(np.linalg.norm(tasks[joint].compute_error(configuration)[:3])) for joint in ("pelvis", "left_ankle", "right_ankle"))
+    return _missed_m(configuration, [tasks[joint] for joint in ("pelvis", "left_ankle", "right_ankle")])
+
+
+def _missed_m(configuration, tasks: list) -> float:
+    """How far the furthest of some tasks' bodies is from its target, metres."""
+    return max(float(np.linalg.norm(task.compute_error(configuration)[:3])) for task in tasks)
 
 
 def _result(motion: Motion, robot: _Robot, targets: _Targets, qpos: np.ndarray) -> Retargeted:
