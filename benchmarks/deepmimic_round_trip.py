@@ -15,9 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks import _common
+from benchmarks import _common, humanoids
 from mrs import plugins
-from mrs.formats.humanoid import COLUMNS, LINKS, Z_UP, Link, forward_kinematics
+from mrs.formats.humanoid import COLUMNS, LINKS, forward_kinematics
 from mrs.reading import read_motion
 
 CORPUS = Path(__file__).resolve().parents[2] / "shared" / "assets" / "motion" / "deepmimic"
@@ -91,7 +91,7 @@ def retargeted(path: Path) -> np.ndarray:
 
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "humanoid.xml"
-        file.write_text(document(past_limits_rad(frames_of(path))))
+        file.write_text(humanoids.deepmimic(past_limits_rad(frames_of(path))))
         found = robot.retarget(read_motion(path, plugins.load()), file)
         model = robot.load_model(file)
     data, got = mujoco.MjData(model), {name: [] for name in JOINTS}
@@ -110,32 +110,6 @@ def past_limits_rad(frames: np.ndarray) -> float:
     over = [np.maximum(link.limits_rad[0] - value, value - link.limits_rad[1]).max()
             for link in LINKS if link.joint == "hinge" for value in [frames[:, 1 + COLUMNS[link.name].start]]]
     return max(0.0, *over)
-
-
-def document(wider_rad: float = 0.0) -> str:
-    """DeepMimic's humanoid as MJCF: its links, balls, and hinges with their limits, or wider ones; arms hang down at rest."""
-    return f'<mujoco><compiler angle="radian" inertiafromgeom="true"/><worldbody>{_link(LINKS[0], wider_rad)}</worldbody></mujoco>'
-
-
-def _link(link: Link, wider_rad: float) -> str:
-    joint = {"free": "<freejoint/>", "ball": f'<joint name="{link.name}" type="ball"/>', "fixed": ""}.get(link.joint)
-    if joint is None:
-        low, high = link.limits_rad
-        joint = f'<joint name="{link.name}" axis="{_numbers(Z_UP @ [0, 0, 1])}" range="{low - wider_rad} {high + wider_rad}"/>'
-    inside = "".join(_shape(shape) for shape in link.shapes) + "".join(_link(other, wider_rad) for other in LINKS if other.parent == link.name)
-    return f'<body name="{link.name}" pos="{_numbers(Z_UP @ link.offset_m)}">{joint}{inside}</body>'
-
-
-def _shape(shape) -> str:
-    a, b = Z_UP @ shape.a, Z_UP @ shape.b
-    if shape.kind == "capsule":
-        return f'<geom type="capsule" fromto="{_numbers(a)} {_numbers(b)}" size="{shape.radius_m}"/>'
-    size = _numbers(np.abs(b)) if shape.kind == "box" else str(shape.radius_m)
-    return f'<geom type="{shape.kind}" pos="{_numbers(a)}" size="{size}"/>'
-
-
-def _numbers(values: np.ndarray) -> str:
-    return " ".join(f"{value:.9g}" for value in values)
 
 
 def _apart(path: Path, motion, options: dict) -> np.ndarray:

@@ -82,33 +82,47 @@ def retarget(motion: Motion, path: Path, given: dict[str, str] | None = None, sh
 
 
 class _Robot:
-    """The model at its rest: where bodies are, which way it faces, how high its ankles stand."""
+    """The model at its rest, upright and facing +X whichever axes it was made in: where bodies are, how high its ankles stand."""
 
     def __init__(self, model, bodies: dict[str, str]):
         self.mujoco, self.model, self.bodies = extra.mujoco(), model, bodies
         self.data = self.mujoco.MjData(model)
-        self.data.qpos[:] = model.qpos0
-        self.mujoco.mj_kinematics(model, self.data)
         self.ids = {joint: model.body(body).id for joint, body in bodies.items()}
-        self.rest_m = {joint: self.data.xpos[row].copy() for joint, row in self.ids.items()}
-        self.rest_quat = {joint: self.data.xquat[row].copy() for joint, row in self.ids.items()}
-        left = self.rest_m["left_hip"] - self.rest_m["right_hip"]
-        angle = np.arctan2(-left[0], left[1])
-        self.facing = np.array([np.cos(angle / 2), 0, 0, np.sin(angle / 2)])
+        self.qpos0 = model.qpos0.copy()
+        self._place()
+        self.qpos0[3:7] = rotations.quat_multiply(rotations.quat_conjugate(self._axes()), self.qpos0[3:7])
+        self._place()
         lows = geom_lows(model, self.data.geom_xpos, self.data.geom_xmat).tolist()
         own = [g for g in range(model.ngeom) if model.geom_bodyid[g] > 0 and model.geom_type[g] not in (0, 1)]
         sole = min((lows[g] for g in own), default=self.rest_m["left_ankle"][2])
         self.ankle_m = float(np.mean([self.rest_m[f"{side}_ankle"][2] for side in ("left", "right")]) - sole)
+
+    def _place(self) -> None:
+        """Put all bodies where the rest has them."""
+        self.data.qpos[:] = self.qpos0
+        self.mujoco.mj_kinematics(self.model, self.data)
+        self.rest_m = {joint: self.data.xpos[row].copy() for joint, row in self.ids.items()}
+        self.rest_quat = {joint: self.data.xquat[row].copy() for joint, row in self.ids.items()}
+
+    def _axes(self) -> np.ndarray:
+        """The turn (4,) of the rest from upright, facing +X: its up is the axis of the file nearest to the way from ankles to shoulders."""
+        shoulders, ankles, hips = (self.rest_m[f"left_{part}"] + self.rest_m[f"right_{part}"] for part in ("shoulder", "ankle", "hip"))
+        along = (shoulders - hips) + (hips - ankles)
+        up = np.zeros(3)
+        up[np.abs(along).argmax()] = np.sign(along[np.abs(along).argmax()])
+        left = self.rest_m["left_hip"] - self.rest_m["right_hip"]
+        left = rotations.normalise(left - (left @ up) * up)
+        return rotations.matrix_to_quat(np.stack([np.cross(left, up), left, up], -1))
 
     def length(self, side: str, a: str, b: str) -> float:
         """Distance of two joints at rest."""
         return float(np.linalg.norm(self.rest_m[f"{side}_{b}"] - self.rest_m[f"{side}_{a}"]))
 
     def upright_m(self) -> np.ndarray:
-        """Rest joints of the legs (24, 3), others 0, in our axes and facing as our body does."""
+        """Rest joints (24, 3) in our axes, 0 for those that it lacks."""
         out = np.zeros((len(SMPL_24), 3))
         for joint, place in self.rest_m.items():
-            out[SMPL_24.index(joint)] = rotations.quat_rotate(rotations.quat_conjugate(self.facing), place) @ TO_Z_UP
+            out[SMPL_24.index(joint)] = place @ TO_Z_UP
         return out
 
     def leg_m(self) -> float:
@@ -142,12 +156,10 @@ class _Targets:
 
     def _turn(self, joint: str, robot: _Robot) -> np.ndarray:
         """The motion's turn of a joint from upright, after the robot's own turn at rest."""
-        back = rotations.quat_conjugate(robot.facing)
-        return rotations.quat_multiply(self.turned[:, SMPL_24.index(joint)], rotations.quat_multiply(back, robot.rest_quat[joint]))
+        return rotations.quat_multiply(self.turned[:, SMPL_24.index(joint)], robot.rest_quat[joint])
 
     def _places(self, robot: _Robot) -> dict[str, np.ndarray]:
         places = {"pelvis": self._pelvis(robot)}
-        upright = rotations.quat_conjugate(robot.facing)
         for column, side in enumerate(("left", "right")):
             for joint, carriers in ((f"{side}_hip", ("pelvis",)), (f"{side}_shoulder", ("pelvis", "spine3"))):
                 # From the pelvis to the chest by the pelvis' turn, on by the chest's; a robot without a chest turns there as the chest does.
@@ -155,7 +167,7 @@ class _Targets:
                 place = places["pelvis"]
                 for at, (start, end) in enumerate(zip(stops, (*stops[1:], joint), strict=True)):
                     turn = self.turned[:, SMPL_24.index(carriers[-1] if len(stops) < len(carriers) else stops[at])]
-                    place = place + rotations.quat_rotate(turn, rotations.quat_rotate(upright, robot.rest_m[end] - robot.rest_m[start]))
+                    place = place + rotations.quat_rotate(turn, robot.rest_m[end] - robot.rest_m[start])
                 places[joint] = place
             for a, b in CHAINS:
                 if f"{side}_{a}" in places and f"{side}_{b}" in robot.ids:
@@ -173,7 +185,6 @@ class _Targets:
     def _pelvis(self, robot: _Robot) -> np.ndarray:
         """The pelvis' body, where the middle of the hips is where the scaled person's is."""
         offset = (robot.rest_m["left_hip"] + robot.rest_m["right_hip"]) / 2 - robot.rest_m["pelvis"]
-        offset = rotations.quat_rotate(rotations.quat_conjugate(robot.facing), offset)
         return self.hips_m - rotations.quat_rotate(self.turned[:, 0], offset)
 
 
@@ -199,13 +210,13 @@ def _solve(mink, robot: _Robot, targets: _Targets, shown) -> np.ndarray:
         tasks[joint] = mink.FrameTask(robot.bodies[joint], "body", position_cost=place if joint in targets.places else 0.0,
                                       orientation_cost=turn if joint in targets.turns else 0.0, lm_damping=1e-3)
     posture = mink.PostureTask(model, cost=POSTURE)
-    posture.set_target(model.qpos0)
+    posture.set_target(robot.qpos0)
     descend = partial(_descend, mink, configuration, tasks, posture, [mink.ConfigurationLimit(model)])
     miss = partial(_missed_m, configuration, [tasks[joint] for joint in targets.places])
     out = np.empty((len(targets.times_s), model.nq))
     for row in range(len(out)):
         _aim(mink, tasks, targets, row)
-        rest = model.qpos0.copy()
+        rest = robot.qpos0.copy()
         rest[:3], rest[3:7] = targets.places["pelvis"][row], targets.turns["pelvis"][row]
         missed_m = _begin(configuration, rest, model, robot.mujoco, partial(descend, FIRST_ROUNDS), miss) if row == 0 else descend(ROUNDS)
         if row and missed_m > STUCK_M:
