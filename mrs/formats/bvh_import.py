@@ -67,14 +67,13 @@ def from_bvh(document: Bvh, *, unit: str = "auto", tpose_first: str = "auto", wh
 def _legs(source: _Source, body, betas: np.ndarray) -> legs.Legs:
     """The file's legs at the size of the body; a BVH has no soles, so they lie below its joints of the toes as the body's do."""
     rest_m = body.rest_joints(betas)
-    scale, sole_m = _leg_m(rest_m) / _leg_m(source.rest_m), legs.sole_m(body, betas)
-    if np.isfinite(drop_m(source.rest_m)):
-        sole_m += scale * drop_m(source.rest_m) - drop_m(rest_m)
+    scale = _leg_m(rest_m) / _leg_m(source.rest_m)
+    sole_m = legs.sole_m(body, betas) + scale * drop_m(source.rest_m) - drop_m(rest_m)
     return legs.of_rest(source.rest_m, sole_m / scale, scale)
 
 
 def drop_m(rest_m: np.ndarray) -> float:
-    """How far the joints of the toes lie below the ankles at rest (24, 3); NaN where there are none."""
+    """How far the joints of the toes lie below the ankles at rest (24, 3)."""
     return float((rest_m[[7, 8]] - rest_m[[10, 11]])[:, 1].mean())
 
 

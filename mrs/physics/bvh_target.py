@@ -132,9 +132,8 @@ class _Skeleton:
 
     def sole_m(self, scale: float, body, betas: np.ndarray) -> float:
         """Height of the ankles over soles that lie below the joints of the toes as the body's do, at `scale` times its size."""
-        drop_m = bvh_import.drop_m(self.source.rest_m)
-        more_m = drop_m - scale * bvh_import.drop_m(body.rest_joints(betas)) if np.isfinite(drop_m) else 0.0
-        return scale * legs.sole_m(body, betas) + more_m
+        below_toes_m = legs.sole_m(body, betas) - bvh_import.drop_m(body.rest_joints(betas))
+        return bvh_import.drop_m(self.source.rest_m) + scale * below_toes_m
 
     def turned(self, world: np.ndarray, rest_m: np.ndarray) -> np.ndarray:
         """Global rotations (T, J, 3, 3) of the file's joints, in our axes, from SMPL's (T, 24, 3, 3)."""

@@ -33,7 +33,7 @@ COSTS = {"pelvis": (2.0, 2.0), "spine3": (0.0, 1.0), "head": (0.0, 0.2), "knee":
 # While nothing touches, the way of the body counts, not where the feet are: a robot can't tuck as a person does in a somersault.
 PELVIS_IN_FLIGHT = 40.0
 FIRST_ROUNDS, ROUNDS = 80, 12
-STARTS, MET_M = 12, 2e-3
+STARTS, MET_M = 12, 0.03
 STUCK_M = 0.1
 POSTURE, DAMPING, LEAST = 1e-2, 1e-4, 1e-4
 
@@ -231,7 +231,7 @@ def _solve(mink, robot: _Robot, targets: _Targets, shown) -> np.ndarray:
 
 
 def _begin(configuration, rest: np.ndarray, model, mujoco, descend, miss) -> float:
-    """Find the first frame's answer: from the model's rest, and where that misses, from STARTS poses about it, the best of all.
+    """Find the first frame's answer: from the model's rest, and where that misses by far, from poses about it, until one is half as far off.
 
     Hinges begin at the end of their range in many models, so that an arm that starts twisted the wrong way round never bends.
     """
@@ -243,7 +243,7 @@ def _begin(configuration, rest: np.ndarray, model, mujoco, descend, miss) -> flo
             _into_range(model, pose)
         configuration.update(pose)
         missed_m = descend()
-        if miss() < 0.9 * least:
+        if miss() < 0.5 * least:
             best, least, stuck_m = configuration.q.copy(), miss(), missed_m
         if least < MET_M:
             break
