@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mrs.errors import InputError
+from mrs.formats.carry import loop_of
 from mrs.motion import Motion
 from mrs.physics import extra
 from mrs.physics.humanoid import Humanoid
@@ -40,7 +41,7 @@ class Reference:
 
 
 def make(humanoid: Humanoid, motion: Motion, *, rate_hz: float, loop: bool, seconds: float) -> Reference:
-    """Resample, stand on the floor, and, with `loop`, repeat one cycle for `seconds` beyond the last start."""
+    """Resample, stand on the floor, and, with `loop`, repeat one cycle for `seconds` beyond the last start: the whole of what is a cycle."""
     qpos = resampled(humanoid.qpos(motion), motion.times_s, rate_hz)
     if len(qpos) < 4:
         raise InputError(f"Expected a motion of at least {4 / rate_hz:.2f} s to imitate, but got {len(motion)} frames.")
@@ -48,7 +49,7 @@ def make(humanoid: Humanoid, motion: Motion, *, rate_hz: float, loop: bool, seco
     starts = len(qpos) - 2
     period = len(qpos) - 1
     if loop:
-        first, last = cycle.find(qpos, rate_hz)
+        first, last = (0, len(qpos) - 1) if loop_of(motion) == "wrap" else cycle.find(humanoid, qpos, rate_hz)
         starts = period = last - first
         qpos = cycle.unroll(cycle.close(qpos[first : last + 1]), period + int(seconds * rate_hz) + 2)
         qpos[:, :2] -= qpos[0, :2]

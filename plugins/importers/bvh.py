@@ -27,10 +27,10 @@ class BvhImporter:
 
         options = self.options
         motion = from_bvh(bvh.read(path), unit=options.unit, tpose_first=options.tpose_first, where=str(path))
-        noted = {"legs": step["legs"] for step in motion.history}
-        return replace(motion, history=()).with_history(
-            stage="importer", plugin=self.name, version=mrs.__version__, path=str(Path(path).resolve()),
-            options={"unit": options.unit, "tpose_first": options.tpose_first}, **noted)
+        noted = dict(motion.history[-1]) if motion.history else {}
+        return replace(motion, history=()).with_history(**noted | {
+            "stage": "importer", "plugin": self.name, "version": mrs.__version__, "path": str(Path(path).resolve()),
+            "options": {"unit": options.unit, "tpose_first": options.tpose_first}})
 
 
 @mrs.hookimpl
