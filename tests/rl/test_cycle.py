@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 
 from mrs import rotations
-from mrs.errors import InputError
+from mrs.body import load_body
+from mrs.errors import InputError, UsageError
 from mrs.physics import humanoid, states
-from mrs.rl import cycle
+from mrs.rl import cycle, reference
+from mrs.rl.task import Settings
 from tests.physics import poses
 from tests.walker import STRIDE_S, walker
 
@@ -35,6 +37,30 @@ def test_what_does_not_repeat_is_refused():
         cycle.find(person, person.qpos(motion), RATE)
     with pytest.raises(InputError, match="Leave loop out"):
         cycle.find(*states_of(0.3), RATE)
+
+
+def test_standing_between_steps_is_no_cycle():
+    """Someone who stands for a second and then walks: the stride is the cycle, not half a second of standing."""
+    walk, _ = walker(np.arange(91) / RATE)
+    rows = np.r_[np.zeros(30, int), np.arange(91)]
+    quats, root = walk.local_quat_wxyz[rows], walk.root_pos_m[rows]
+    motion = load_body().motion(np.arange(len(rows)) / RATE, root, quats, walk.betas)
+    person = humanoid.build(motion, joints=humanoid.FOR_POLICIES)
+    first, last = cycle.find(person, person.qpos(motion), RATE)
+    assert last - first == STRIDE_S * RATE and first >= 28
+
+
+def test_the_cycle_may_be_given_and_a_cycle_is_taken_whole():
+    """Seconds that are given are kept; what is a cycle already (a DeepMimic file that wraps) is not cut; both ends must lie within."""
+    motion, _ = walker(np.arange(61) / RATE)
+    person = humanoid.build(motion, joints=humanoid.FOR_POLICIES)
+    how = {"rate_hz": RATE, "loop": True, "seconds": 2.0}
+    assert reference.make(person, motion, **how, cycle_s=(0.3, 1.0)).starts == 21
+    assert reference.make(person, motion.with_history(stage="importer", loop="wrap"), **how).cycle_s == (0, 2)
+    with pytest.raises(InputError, match="within the motion's 2.00 s"):
+        reference.make(person, motion, **how, cycle_s=(0.3, 2.5))
+    with pytest.raises(UsageError, match="loop=True"):
+        Settings(cycle_s=(0.3, 1.0)).check()
 
 
 def test_closing_makes_ends_meet():
