@@ -77,7 +77,7 @@ def _evenly(motion: Motion) -> tuple[np.ndarray, Motion]:
     times = np.linspace(motion.times_s[0], motion.times_s[-1], len(motion))
     place = np.stack([np.interp(times, motion.times_s, motion.root_pos_m[:, k]) for k in range(3)], -1)
     quats = rotations.resample(motion.local_quat_wxyz, motion.times_s, times)
-    near = np.abs(motion.times_s[None] - times[:, None]).argmin(1)
+    near = np.round(np.interp(times, motion.times_s, np.arange(len(motion)))).astype(int)
     body = load_body(motion.body)
     return times - times[0], body.motion(times, place, quats, motion.betas, contacts=motion.contacts[near], frame=motion.frame,
                                            history=motion.history)

@@ -197,7 +197,9 @@ def _flight(contacts: np.ndarray, times_s: np.ndarray) -> np.ndarray:
     touching = times_s[contacts.any(1)]
     if not len(touching):
         return np.ones(len(times_s))
-    return np.clip(np.abs(times_s[:, None] - touching).min(1) / BLEND_S, 0, 1)
+    after = np.searchsorted(touching, times_s).clip(0, len(touching) - 1)
+    away = np.minimum(np.abs(touching[after] - times_s), np.abs(touching[np.maximum(after - 1, 0)] - times_s))
+    return np.clip(away / BLEND_S, 0, 1)
 
 
 def _solve(mink, robot: _Robot, targets: _Targets, shown) -> np.ndarray:
