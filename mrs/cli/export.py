@@ -128,10 +128,24 @@ def _motions(run: Path, exporters, out: Path | None, person: str, overwrite: boo
             read = {path: prepare(read_motion(path, registry), **preparation)}
         motion, notes = read[path]
         read[path] = motion, ()
-        with replacing(target, overwrite, folder=not _suffix(exporter)) as temporary:
+        with _naming(target, written, len(jobs)), replacing(target, overwrite, folder=not _suffix(exporter)) as temporary:
             more = exporter.write(motion, temporary)
         written.append((target, (*notes, *(more if isinstance(more, tuple | list) else ()))))
     return written
+
+
+@contextmanager
+def _naming(target: Path, written: list[tuple], jobs: int):
+    """Say of which of several files an exporter complains, and which were written before."""
+    from mrs.errors import InputError
+
+    try:
+        yield
+    except InputError as error:
+        if jobs == 1:
+            raise
+        before = ", ".join(str(path) for path, _ in written) or "nothing"
+        raise InputError(f"{target.name}: {error} Written before it: {before}.") from None
 
 
 def _suffix(exporter) -> str:

@@ -19,12 +19,15 @@ STATES = (".npz", ".csv")
               "Of several people each gets one: walk_01.npz for walk.npz. [default: MOTION_SKELETON beside MOTION]")
 @click.option("--person", default="all", show_default=True, help="Of a run folder, whom: largest, longest, center, all, or ids such as 1,3.")
 @click.option("--map", "maps", multiple=True, metavar="BODY=JOINT", help="A body of the model is this joint of ours (repeatable).")
+@click.option("--feet", type=click.Choice(("auto", "hold", "follow")), default="auto", show_default=True,
+              help="Feet that touch stand where they are (hold), or go wherever MOTION's feet go, slides and all (follow); "
+              "auto follows where the skeleton has the proportions of MOTION's own legs.")
 @click.option("--json", "as_json", is_flag=True, help="Print the errors of each joint as JSON.")
 @click.option("--overwrite", "--force", "overwrite", is_flag=True, help="Replace what is there.")
 @click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
 @click.option("--plugin", "extra", multiple=True, metavar="FILE_OR_MODULE", help="Load this plugin too (repeatable).")
-def command(motion: Path, target: Path, out: Path | None, person: str, maps: tuple[str, ...], as_json: bool, overwrite: bool, quiet: bool,
-            extra: tuple[str, ...]):
+def command(motion: Path, target: Path, out: Path | None, person: str, maps: tuple[str, ...], feet: str, as_json: bool,
+            overwrite: bool, quiet: bool, extra: tuple[str, ...]):
     """Let another skeleton do MOTION: BVH, or a humanoid or robot in MJCF.
 
     MOTION is a motion file or a run folder (all its people are carried over). Limbs keep their directions, standing feet stay where they
@@ -43,7 +46,7 @@ def command(motion: Path, target: Path, out: Path | None, person: str, maps: tup
         refuse_existing(where, overwrite)
     written = []
     for path, where in jobs:
-        facts = (_to_bvh if suffix == ".bvh" else _to_model)(read_motion(path, registry), target, where, overwrite, maps, quiet)
+        facts = (_to_bvh if suffix == ".bvh" else _to_model)(read_motion(path, registry), target, where, overwrite, maps, feet, quiet)
         written.append({"written": str(where), **facts})
         if not as_json:
             _tell(where, facts)
@@ -61,7 +64,7 @@ def _out(path: Path, number: int | None, target: Path, out: Path | None, suffix:
 
 def _tell(out: Path, facts: dict) -> None:
     click.echo(out)
-    click.echo(f"Scale {facts['scale']:.3f}; standing feet slide {facts['slide_cm_s']:.2f} cm/s; errors in mm, mean and largest:", err=True)
+    click.echo(f"Scale {facts['scale']:.3f}; feet {facts['feet']}; standing feet slide {facts['slide_cm_s']:.2f} cm/s; errors in mm, mean and largest:", err=True)
     for joint, error in facts["error_mm"].items():
         click.echo(f"  {joint:<15} {error['mean']:7.1f} {error['largest']:7.1f}", err=True)
 
@@ -84,7 +87,7 @@ def _refuse_suffix(out: Path, target: Path, suffix: str) -> None:
         raise UsageError(f"Expected -o that ends in {' or '.join(allowed)} for {target.name}, but got {out}.")
 
 
-def _to_bvh(motion, target: Path, out: Path, overwrite: bool, maps: tuple[str, ...], quiet: bool) -> dict:
+def _to_bvh(motion, target: Path, out: Path, overwrite: bool, maps: tuple[str, ...], feet: str, quiet: bool) -> dict:
     from mrs.cli.export import replacing
     from mrs.errors import UsageError
     from mrs.formats import bvh
@@ -92,7 +95,7 @@ def _to_bvh(motion, target: Path, out: Path, overwrite: bool, maps: tuple[str, .
 
     if maps:
         raise UsageError("Expected no --map with a BVH skeleton, whose joints are found by the names of known dialects.")
-    found = bvh_target.retarget(motion, bvh.read(target), str(target))
+    found = bvh_target.retarget(motion, bvh.read(target), str(target), feet)
     with replacing(out, overwrite, folder=False) as temporary:
         bvh.write(temporary, found.document)
     for note in found.notes:
@@ -100,7 +103,7 @@ def _to_bvh(motion, target: Path, out: Path, overwrite: bool, maps: tuple[str, .
     return _facts(found)
 
 
-def _to_model(motion, target: Path, out: Path, overwrite: bool, maps: tuple[str, ...], quiet: bool) -> dict:
+def _to_model(motion, target: Path, out: Path, overwrite: bool, maps: tuple[str, ...], feet: str, quiet: bool) -> dict:
     import numpy as np
 
     from mrs import npz, progress
@@ -117,7 +120,7 @@ def _to_model(motion, target: Path, out: Path, overwrite: bool, maps: tuple[str,
         given[body] = joint
     shown = progress.choose(quiet)
     with shown, shown.step("retarget", len(motion), "frames") as update:
-        found = robot.retarget(motion, target, given, update)
+        found = robot.retarget(motion, target, given, update, feet)
     fps = mean_rate(found.times_s)
     with replacing(out, overwrite, folder=False) as temporary:
         if out.suffix.lower() == ".csv":
@@ -140,4 +143,4 @@ def _write_csv(path: Path, found) -> None:
 
 def _facts(found) -> dict:
     errors = {joint: {"mean": float(values.mean()), "largest": float(values.max())} for joint, values in found.error_mm.items()}
-    return {"scale": float(found.scale), "slide_cm_s": float(found.slide_cm_s), "error_mm": errors}
+    return {"scale": float(found.scale), "feet": found.feet, "slide_cm_s": float(found.slide_cm_s), "error_mm": errors}

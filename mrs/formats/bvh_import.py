@@ -8,6 +8,7 @@ import numpy as np
 
 from mrs import rotations
 from mrs.errors import InputError
+from mrs.formats import legs
 from mrs.formats.bvh import Bvh
 from mrs.formats.bvh_motion import UNITS_PER_M
 from mrs.formats.bvh_names import match
@@ -59,7 +60,21 @@ def from_bvh(document: Bvh, *, unit: str = "auto", tpose_first: str = "auto", wh
     world = _carry(source.axes.T @ turned @ source.axes, source, rest_m, where)
     placed = placed @ source.axes * source.m_per_unit
     root_m = placed[:, rows[0]] if same_body else _root(placed, world, source, rest_m)
-    return body.motion(times_s, root_m, body.local_quats(world), betas)
+    motion = body.motion(times_s, root_m, body.local_quats(world), betas)
+    return motion if same_body else motion.with_history(stage="importer", plugin="bvh", legs=_legs(source, body, betas).note())
+
+
+def _legs(source: _Source, body, betas: np.ndarray) -> legs.Legs:
+    """The file's legs at the size of the body; a BVH has no soles, so they lie below its joints of the toes as the body's do."""
+    rest_m = body.rest_joints(betas)
+    scale = _leg_m(rest_m) / _leg_m(source.rest_m)
+    sole_m = legs.sole_m(body, betas) + scale * drop_m(source.rest_m) - drop_m(rest_m)
+    return legs.of_rest(source.rest_m, sole_m / scale, scale)
+
+
+def drop_m(rest_m: np.ndarray) -> float:
+    """How far the joints of the toes lie below the ankles at rest (24, 3)."""
+    return float((rest_m[[7, 8]] - rest_m[[10, 11]])[:, 1].mean())
 
 
 def _root(placed: np.ndarray, world: np.ndarray, source: _Source, rest_m: np.ndarray) -> np.ndarray:

@@ -36,39 +36,43 @@ def wrapped(motion: Motion, *, whole: bool = False) -> tuple[Motion, str]:
                     f"joints change speed by {jump:.2f} m/s at most where it wraps.")
 
 
-def find(motion: Motion) -> tuple[int, int, float, float]:
+def find(motion: Motion, *, shortest: bool = False, turning: bool = False, wish: str = "for --loop wrap",
+         advice: str = "Type --loop clamp.") -> tuple[int, int, float, float]:
     """Return rows of the first and the last frame of the best cycle, how far its ends are apart and how far it goes between (metres).
+
+    Of cycles nearly as good the longest is taken, or the `shortest`; ends head alike unless `turning`. `wish` and `advice` are for messages.
 
     Both are of posture and speed. Ends less than SEAM_M apart are no cycle yet: slow parts have such ends everywhere, so that they may
     be at most SEAM_SHARE of what lies between, and that at least MOVES_M (unless the whole clip moves less, as of a person who stands).
     """
     times = motion.times_s
     if times[-1] - times[0] < SHORTEST_S:
-        raise InputError(f"Expected a motion of at least {SHORTEST_S} s for --loop wrap, but it lasts {times[-1] - times[0]:.2f} s. "
-                         "Type --loop clamp.")
+        raise InputError(f"Expected a motion of at least {SHORTEST_S} s {wish}, but it lasts {times[-1] - times[0]:.2f} s. {advice}")
     features, headings = _features(motion)
+    headings = 0 * headings if turning else headings
     step = -(-len(motion) // MOST_CANDIDATES)
     rows = np.arange(0, len(motion), step)
     cost = _cost(features, headings, times, rows, rows)
-    first, last = rows[list(_choose(cost, features[rows], times[rows]))]
+    first, last = rows[list(_choose(cost, features[rows], times[rows], shortest))]
     if step > 1:
         starts, ends = (np.arange(max(0, row - step), min(len(motion), row + step + 1)) for row in (first, last))
         near = _cost(features, headings, times, starts, ends)
         row, column = np.unravel_index(np.argmin(near), near.shape)
         first, last = starts[row], ends[column]
-    first, last, seam_m, moved_m = _measured(motion, int(first), int(last))
+    first, last, seam_m, moved_m = _measured(motion, int(first), int(last), turning)
     if not np.isfinite(seam_m):
-        raise InputError("Expected a motion that repeats for --loop wrap, but no two moments have a like heading. Type --loop clamp.")
+        raise InputError(f"Expected a motion that repeats {wish}, but no two moments have a like heading. {advice}")
     if seam_m > min(SEAM_M, SEAM_SHARE * moved_m + SMALL_M):
-        raise InputError(f"Expected a motion that repeats for --loop wrap, but its most alike ends are {seam_m * 100:.0f} cm apart in posture "
+        raise InputError(f"Expected a motion that repeats {wish}, but its most alike ends are {seam_m * 100:.0f} cm apart in posture "
                          f"and speed, {_percent(seam_m, moved_m)} of the movement between (at most {SEAM_M * 100:.0f} cm and "
-                         f"{SEAM_SHARE:.0%}). Type --loop clamp.")
+                         f"{SEAM_SHARE:.0%}). {advice}")
     return first, last, seam_m, moved_m
 
 
-def _measured(motion: Motion, first: int, last: int) -> tuple[int, int, float, float]:
+def _measured(motion: Motion, first: int, last: int, turning: bool = False) -> tuple[int, int, float, float]:
     """The rows of a cycle, how far apart its ends are (infinite where they head elsewhere), and how far it goes between."""
     features, headings = _features(motion)
+    headings = 0 * headings if turning else headings
     seam_m = float(_cost(features, headings, motion.times_s, [first], [last])[0, 0])
     return first, last, seam_m, float(np.linalg.norm(features[first : last + 1] - features[first], axis=1).max(initial=0))
 
@@ -98,8 +102,8 @@ def _cost(features, headings, times, starts, ends) -> np.ndarray:
     return cost
 
 
-def _choose(cost: np.ndarray, features: np.ndarray, times: np.ndarray) -> tuple[int, int]:
-    """Row and column of the cycle: ends alike for how far the motion goes in between, and of those nearly as good the longest.
+def _choose(cost: np.ndarray, features: np.ndarray, times: np.ndarray, shortest: bool) -> tuple[int, int]:
+    """Row and column of the cycle: ends alike for how far the motion goes in between, and of those nearly as good the longest or shortest.
 
     Without the way in between, any slow part would look like a cycle.
     """
@@ -111,8 +115,11 @@ def _choose(cost: np.ndarray, features: np.ndarray, times: np.ndarray) -> tuple[
     lowest = score.min()
     if not np.isfinite(lowest):
         return np.unravel_index(np.argmin(cost), cost.shape)
-    length = np.where(score <= 1.3 * lowest + 0.02, times - times[:, None], -np.inf)
-    return np.unravel_index(np.argmax(length), cost.shape)
+    length = times - times[:, None]
+    if shortest:
+        least = length[score <= 1.1 * lowest + 0.02].min()
+        return np.unravel_index(np.argmin(np.where(length <= least + 1e-6, score, np.inf)), cost.shape)
+    return np.unravel_index(np.argmax(np.where(score <= 1.3 * lowest + 0.02, length, -np.inf)), cost.shape)
 
 
 def _close(cut: Motion) -> Motion:

@@ -71,10 +71,11 @@ def read(path: Path | str, *, limbs: str = "rotations") -> Motion:
     scale = np.linalg.norm(rest[4] - rest[1]) + np.linalg.norm(rest[7] - rest[4])
     quats = rotations.align_hemispheres(rotations.matrix_to_quat(_local(frames)))
     motion = body.motion(times, frames[:, 1:4] * scale / LEG_M, quats, np.zeros(10))
+    more = {"loop": "wrap"} if document.get("Loop") == "wrap" else {}
     if limbs == "directions":
         motion = humanoid_pose.pointed(motion, frames[:, 1:], scale / LEG_M)
-    cyclic = {"loop": "wrap"} if document.get("Loop") == "wrap" else {}
-    return motion.with_history(stage="importer", plugin="deepmimic", path=str(Path(path).resolve()), limbs=limbs, **cyclic)
+        more["legs"] = humanoid_pose.legs_of(motion, frames[:, 1:], scale / LEG_M).note()
+    return motion.with_history(stage="importer", plugin="deepmimic", path=str(Path(path).resolve()), limbs=limbs, **more)
 
 
 def _local(frames: np.ndarray) -> np.ndarray:

@@ -12,9 +12,9 @@ import numpy as np
 
 from mrs import rotations
 from mrs.body import load_body
-from mrs.formats import humanoid
+from mrs.formats import humanoid, legs
 from mrs.formats.carry import floor_lift, leg_m, point_limbs
-from mrs.formats.humanoid import BY_NAME, COLUMNS, FROM_SMPL, LEG_M, RAISE
+from mrs.formats.humanoid import BY_NAME, COLUMNS, FROM_SMPL, LEG_M, LOWER_LEG_M, RAISE, UPPER_LEG_M
 from mrs.motion import Motion
 from mrs.skeletons import SMPL_24
 from mrs.world.ground import sole_points
@@ -59,6 +59,15 @@ def pointed(motion: Motion, poses: np.ndarray, scale: float) -> Motion:
     theirs = scale * np.percentile(humanoid.lowest_m(poses, ("left_ankle", "right_ankle")), FLOOR_PERCENTILE)
     ours = np.percentile(sole_points(placed)[..., 1].min(1), FLOOR_PERCENTILE)
     return body.motion(motion.times_s, root + [0, theirs - ours, 0], quats, motion.betas)
+
+
+def legs_of(motion: Motion, poses: np.ndarray, scale: float) -> legs.Legs:
+    """The humanoid's legs at the size of the motion's body, for a motion that :func:`pointed` made of `poses`."""
+    hips = [np.array(BY_NAME[f"{side}_hip"].offset_m) @ FROM_SMPL for side in ("left", "right")]
+    lengths = [np.full(2, scale * length) for length in (UPPER_LEG_M, LOWER_LEG_M)]
+    foot = BY_NAME["left_ankle"].shapes[0]
+    middle = motion.joints_m[:, SMPL_24.indices("left_hip", "right_hip"), 1].mean(1)
+    return legs.Legs(scale * np.array(hips), *lengths, scale * -foot.corners()[:, 1].min(), float((middle - scale * poses[:, 1]).mean()))
 
 
 def above_floor(poses: np.ndarray, times_s: np.ndarray, *, cyclic: bool = False) -> tuple[np.ndarray, float]:

@@ -14,7 +14,7 @@ import numpy as np
 from mrs import rotations
 from mrs.body import load_body
 from mrs.errors import InputError
-from mrs.formats import bvh_import, euler
+from mrs.formats import bvh_import, euler, legs
 from mrs.formats.bvh import AXES, Bvh
 from mrs.formats.bvh_names import match
 from mrs.formats.bvh_parser import POSITIONS, ROTATIONS
@@ -34,11 +34,15 @@ class RetargetedBvh:
     error_mm: dict[str, np.ndarray]
     scale: float
     slide_cm_s: float
+    feet: str
     notes: tuple[str, ...] = ()
 
 
-def retarget(motion: Motion, target: Bvh, where: str) -> RetargetedBvh:
-    """Let the skeleton of `target` do a world motion, at the motion's own rate. The target's rest pose has to stand."""
+def retarget(motion: Motion, target: Bvh, where: str, feet: str = "auto") -> RetargetedBvh:
+    """Let the skeleton of `target` do a world motion, at the motion's own rate. The target's rest pose has to stand.
+
+    `feet` is one of locking.FEET.
+    """
     if motion.frame != "world":
         raise InputError("Expected a motion in the world, but this one is as the camera sees it. Type: mrs run VIDEO")
     skeleton = _Skeleton(target, where)
@@ -48,19 +52,22 @@ def retarget(motion: Motion, target: Bvh, where: str) -> RetargetedBvh:
     rest = body.rest_joints(motion.betas)
     scale = bvh_import._leg_m(skeleton.source.rest_m) / bvh_import._leg_m(rest)
     turned = skeleton.turned(world, rest)
-    joints = motion.joints_m * scale + [0, skeleton.drop_m() - scale * _drop_m(rest), 0]
-    touches, soles = locking.touching(motion), scale * locking.sole_offsets_m(motion)
-    wanted = np.stack([locking.locked(joints[:, joint], soles[:, side], touches[:, side], times, FLOOR)
-                       for side, joint in enumerate(locking.ANKLES)], 1)
-    placed = skeleton.placed(turned, joints[:, [1, 2]].mean(1))
+    source = legs.of(motion)
+    lift_m = np.array([0, skeleton.sole_m(scale, body, motion.betas) - scale * source.sole_m, 0])
+    hips, ankles = scale * source.hips_middle_m(motion) + lift_m, scale * source.ankles_m(motion) + lift_m
+    touches, soles = locking.touching(motion, source.ankles_m(motion)), scale * locking.sole_offsets_m(motion)
+    feet = locking.settled(feet, source.alike(skeleton.source.rest_m, scale))
+    wanted = ankles if feet == "follow" else np.stack(
+        [locking.locked(ankles[:, side], soles[:, side], touches[:, side], times, FLOOR) for side in (0, 1)], 1)
+    placed = skeleton.placed(turned, hips)
     joint_goals = _goals(placed, skeleton, motion, wanted)
     for side, (hip, knee, ankle) in enumerate(((1, 4, 7), (2, 5, 8))):
         skeleton.bend(turned, placed, (hip, knee, ankle), wanted[:, side])
-    placed = skeleton.placed(turned, joints[:, [1, 2]].mean(1))
+    placed = skeleton.placed(turned, hips)
     errors = {SMPL_24.names[j]: 1000 * np.linalg.norm(placed[:, skeleton.rows[j]] - goal, axis=1) for j, goal in joint_goals.items()}
     slide = locking.slide_cm_s(placed[:, [skeleton.rows[joint] for joint in locking.ANKLES]], soles, touches, times, FLOOR)
     notes = (f"The rest pose of {where} does not stand; its first frame serves instead, as if torso and feet were straight in it.",)
-    return RetargetedBvh(skeleton.document(turned, placed, times), errors, scale, slide, notes if skeleton.first_frame_serves else ())
+    return RetargetedBvh(skeleton.document(turned, placed, times), errors, scale, slide, feet, notes if skeleton.first_frame_serves else ())
 
 
 def _evenly(motion: Motion) -> tuple[np.ndarray, Motion]:
@@ -70,13 +77,10 @@ def _evenly(motion: Motion) -> tuple[np.ndarray, Motion]:
     times = np.linspace(motion.times_s[0], motion.times_s[-1], len(motion))
     place = np.stack([np.interp(times, motion.times_s, motion.root_pos_m[:, k]) for k in range(3)], -1)
     quats = rotations.resample(motion.local_quat_wxyz, motion.times_s, times)
-    near = np.abs(motion.times_s[None] - times[:, None]).argmin(1)
+    near = np.round(np.interp(times, motion.times_s, np.arange(len(motion)))).astype(int)
     body = load_body(motion.body)
-    return times - times[0], body.motion(times, place, quats, motion.betas, contacts=motion.contacts[near], frame=motion.frame)
-
-
-def _drop_m(rest_m: np.ndarray) -> float:
-    return float((rest_m[[7, 8]] - rest_m[[10, 11]])[:, 1].mean())
+    return times - times[0], body.motion(times, place, quats, motion.betas, contacts=motion.contacts[near], frame=motion.frame,
+                                           history=motion.history)
 
 
 def _goals(placed: np.ndarray, skeleton: _Skeleton, motion: Motion, ankles: np.ndarray) -> dict[int, np.ndarray]:
@@ -126,9 +130,10 @@ class _Skeleton:
         up, across = rotations.normalise(head - ankles), rotations.normalise(rest[1] - rest[2])
         return bool(np.abs(up).max() > 0.9 and abs(up @ across) < 0.3 and head @ up > 0 > ankles @ up)
 
-    def drop_m(self) -> float:
-        """How far the joints of the toes lie below the ankles at rest."""
-        return _drop_m(self.source.rest_m)
+    def sole_m(self, scale: float, body, betas: np.ndarray) -> float:
+        """Height of the ankles over soles that lie below the joints of the toes as the body's do, at `scale` times its size."""
+        below_toes_m = legs.sole_m(body, betas) - bvh_import.drop_m(body.rest_joints(betas))
+        return bvh_import.drop_m(self.source.rest_m) + scale * below_toes_m
 
     def turned(self, world: np.ndarray, rest_m: np.ndarray) -> np.ndarray:
         """Global rotations (T, J, 3, 3) of the file's joints, in our axes, from SMPL's (T, 24, 3, 3)."""
@@ -162,7 +167,8 @@ class _Skeleton:
         hip, knee, ankle = (self.rows[joint] for joint in leg)
         a, b, c = placed[:, hip], placed[:, knee], placed[:, ankle]
         upper, lower = np.linalg.norm(b - a, axis=1), np.linalg.norm(c - b, axis=1)
-        reach = np.clip(np.linalg.norm(goal - a, axis=1), np.abs(upper - lower) + 1e-6, STRETCH * (upper + lower))
+        most = np.maximum(STRETCH * (upper + lower), np.linalg.norm(c - a, axis=1))
+        reach = np.clip(np.linalg.norm(goal - a, axis=1), np.abs(upper - lower) + 1e-6, most)
         towards = rotations.normalise(goal - a)
         bent = b - a - ((b - a) * towards).sum(1, keepdims=True) * towards
         straight = np.linalg.norm(bent, axis=1, keepdims=True) < 1e-4

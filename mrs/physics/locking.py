@@ -8,16 +8,27 @@ from mrs.motion import Motion
 from mrs.physics.kinematics import contacts_of
 from mrs.physics.series import runs
 from mrs.skeletons import SMPL_24
+from mrs.world.contact import contact_probabilities
 from mrs.world.ground import TOUCHING, sole_points
 
 BLEND_S = 0.15
 LOWER_M = 0.005
 ANKLES = SMPL_24.indices("left_ankle", "right_ankle")
+# What to do with feet that touch: "hold" them where they stand, "follow" wherever the source's go; "auto" follows on the source's own legs.
+FEET = ("auto", "hold", "follow")
 
 
-def touching(motion: Motion) -> np.ndarray:
-    """Which soles touch (T, 2, 2): left and right, heel and toes."""
-    return contacts_of(motion).reshape(-1, 2, 2) > TOUCHING
+def touching(motion: Motion, ankles_m: np.ndarray | None = None) -> np.ndarray:
+    """Which soles touch (T, 2, 2): left and right, heel and toes; as the motion says, else read off soles below `ankles_m` (T, 2, 3)."""
+    if ankles_m is None or motion.contacts.any() or len(motion) < 3:
+        return contacts_of(motion).reshape(-1, 2, 2) > TOUCHING
+    soles = ankles_m[:, :, None] + sole_offsets_m(motion)
+    return contact_probabilities(soles.reshape(-1, 4, 3), motion.times_s, None).reshape(-1, 2, 2) > TOUCHING
+
+
+def settled(feet: str, same_legs: bool) -> str:
+    """Settle "auto": legs of the source's own proportions do what the source does, since there is nothing to make up for."""
+    return ("follow" if same_legs else "hold") if feet == "auto" else feet
 
 
 def sole_offsets_m(motion: Motion) -> np.ndarray:

@@ -17,6 +17,8 @@ import numpy as np
 from mrs import rotations
 from mrs.body import load_body
 from mrs.errors import InputError, reason
+from mrs.formats import legs
+from mrs.formats.carry import leg_m
 from mrs.motion import Motion
 from mrs.physics import extra, locking, robot_names
 from mrs.physics.humanoid import TO_Z_UP
@@ -31,6 +33,7 @@ COSTS = {"pelvis": (2.0, 2.0), "spine3": (0.0, 1.0), "head": (0.0, 0.2), "knee":
 # While nothing touches, the way of the body counts, not where the feet are: a robot can't tuck as a person does in a somersault.
 PELVIS_IN_FLIGHT = 40.0
 FIRST_ROUNDS, ROUNDS = 80, 12
+STARTS, MET_M = 12, 0.03
 STUCK_M = 0.1
 POSTURE, DAMPING, LEAST = 1e-2, 1e-4, 1e-4
 
@@ -47,6 +50,7 @@ class Retargeted:
     scale: float
     slide_cm_s: float
     joint_names: list[str]
+    feet: str
 
 
 def load_model(path: Path) -> Any:
@@ -63,8 +67,8 @@ def load_model(path: Path) -> Any:
     return model
 
 
-def retarget(motion: Motion, path: Path, given: dict[str, str] | None = None, shown=None) -> Retargeted:
-    """Let the model at `path` do a world motion. `given` maps bodies to our joints where names don't tell."""
+def retarget(motion: Motion, path: Path, given: dict[str, str] | None = None, shown=None, feet: str = "auto") -> Retargeted:
+    """Let the model at `path` do a world motion. `given` maps bodies to our joints where names don't tell; `feet` is one of locking.FEET."""
     if motion.frame != "world":
         raise InputError("Expected a motion in the world, but this one is as the camera sees it. Type: mrs run VIDEO")
     mink = extra.needed("mink", "retarget", "mink, the solver of inverse kinematics,")
@@ -72,33 +76,54 @@ def retarget(motion: Motion, path: Path, given: dict[str, str] | None = None, sh
     names = [model.body(row).name for row in range(1, model.nbody)]
     bodies = robot_names.match(names, given, str(path))
     robot = _Robot(model, bodies)
-    targets = _Targets(motion, robot)
+    targets = _Targets(motion, robot, feet)
     qpos = _solve(mink, robot, targets, shown)
     return _result(motion, robot, targets, qpos)
 
 
 class _Robot:
-    """The model at its rest: where bodies are, which way it faces, how high its ankles stand."""
+    """The model at its rest, upright and facing +X whichever axes it was made in: where bodies are, how high its ankles stand."""
 
     def __init__(self, model, bodies: dict[str, str]):
         self.mujoco, self.model, self.bodies = extra.mujoco(), model, bodies
         self.data = self.mujoco.MjData(model)
-        self.data.qpos[:] = model.qpos0
-        self.mujoco.mj_kinematics(model, self.data)
         self.ids = {joint: model.body(body).id for joint, body in bodies.items()}
-        self.rest_m = {joint: self.data.xpos[row].copy() for joint, row in self.ids.items()}
-        self.rest_quat = {joint: self.data.xquat[row].copy() for joint, row in self.ids.items()}
-        left = self.rest_m["left_hip"] - self.rest_m["right_hip"]
-        angle = np.arctan2(-left[0], left[1])
-        self.facing = np.array([np.cos(angle / 2), 0, 0, np.sin(angle / 2)])
+        self.qpos0 = model.qpos0.copy()
+        self._place()
+        self.qpos0[3:7] = rotations.quat_multiply(rotations.quat_conjugate(self._axes()), self.qpos0[3:7])
+        self._place()
         lows = geom_lows(model, self.data.geom_xpos, self.data.geom_xmat).tolist()
         own = [g for g in range(model.ngeom) if model.geom_bodyid[g] > 0 and model.geom_type[g] not in (0, 1)]
         sole = min((lows[g] for g in own), default=self.rest_m["left_ankle"][2])
         self.ankle_m = float(np.mean([self.rest_m[f"{side}_ankle"][2] for side in ("left", "right")]) - sole)
 
+    def _place(self) -> None:
+        """Put all bodies where the rest has them."""
+        self.data.qpos[:] = self.qpos0
+        self.mujoco.mj_kinematics(self.model, self.data)
+        self.rest_m = {joint: self.data.xpos[row].copy() for joint, row in self.ids.items()}
+        self.rest_quat = {joint: self.data.xquat[row].copy() for joint, row in self.ids.items()}
+
+    def _axes(self) -> np.ndarray:
+        """The turn (4,) of the rest from upright, facing +X: its up is the axis of the file nearest to the way from ankles to shoulders."""
+        shoulders, ankles, hips = (self.rest_m[f"left_{part}"] + self.rest_m[f"right_{part}"] for part in ("shoulder", "ankle", "hip"))
+        along = (shoulders - hips) + (hips - ankles)
+        up = np.zeros(3)
+        up[np.abs(along).argmax()] = np.sign(along[np.abs(along).argmax()])
+        left = self.rest_m["left_hip"] - self.rest_m["right_hip"]
+        left = rotations.normalise(left - (left @ up) * up)
+        return rotations.matrix_to_quat(np.stack([np.cross(left, up), left, up], -1))
+
     def length(self, side: str, a: str, b: str) -> float:
         """Distance of two joints at rest."""
         return float(np.linalg.norm(self.rest_m[f"{side}_{b}"] - self.rest_m[f"{side}_{a}"]))
+
+    def upright_m(self) -> np.ndarray:
+        """Rest joints (24, 3) in our axes, 0 for those that it lacks."""
+        out = np.zeros((len(SMPL_24), 3))
+        for joint, place in self.rest_m.items():
+            out[SMPL_24.index(joint)] = place @ TO_Z_UP
+        return out
 
     def leg_m(self) -> float:
         """Mean length of thigh and shin together."""
@@ -108,18 +133,19 @@ class _Robot:
 class _Targets:
     """Places (T, 3) and turns (T, 4) that each body should have."""
 
-    def __init__(self, motion: Motion, robot: _Robot):
+    def __init__(self, motion: Motion, robot: _Robot, feet: str):
         body = load_body(motion.body)
         self.joints = motion.joints_m @ TO_Z_UP.T
         turned = TO_Z_UP @ body.global_rotations(motion.local_quat_wxyz) @ TO_Z_UP.T
         self.turned = rotations.matrix_to_quat(turned)
-        rest = body.rest_joints(motion.betas) @ TO_Z_UP.T
-        leg = np.linalg.norm(rest[1] - rest[4]) + np.linalg.norm(rest[4] - rest[7])
-        self.scale = robot.leg_m() / leg
-        skin = body.template_m[:, 1] + body.shape_m[:, 1] @ motion.betas
-        ankle_m = (body.rest_m[7] + body.rest_shape_m[7] @ motion.betas)[1] - skin.min()
-        self.lift_m = np.array([0, 0, robot.ankle_m - self.scale * ankle_m])
-        self.touches, self.soles = locking.touching(motion), self.scale * locking.sole_offsets_m(motion) @ TO_Z_UP.T
+        source = legs.of(motion)
+        self.scale = robot.leg_m() / leg_m(body.rest_joints(motion.betas))
+        lift_m = np.array([0, 0, robot.ankle_m - self.scale * source.sole_m])
+        self.hips_m = self.scale * source.hips_middle_m(motion) @ TO_Z_UP.T + lift_m
+        ankles_m = source.ankles_m(motion)
+        self.ankles_m = self.scale * ankles_m @ TO_Z_UP.T + lift_m
+        self.touches, self.soles = locking.touching(motion, ankles_m), self.scale * locking.sole_offsets_m(motion) @ TO_Z_UP.T
+        self.feet = locking.settled(feet, source.alike(robot.upright_m(), self.scale))
         self.times_s = motion.times_s
         self.flight = _flight(self.touches.any(-1), motion.times_s)
         self.turns = {joint: self._turn(joint, robot) for joint in robot.ids if COSTS.get(_part(joint), (0, 0))[1] > 0}
@@ -130,12 +156,10 @@ class _Targets:
 
     def _turn(self, joint: str, robot: _Robot) -> np.ndarray:
         """The motion's turn of a joint from upright, after the robot's own turn at rest."""
-        back = rotations.quat_conjugate(robot.facing)
-        return rotations.quat_multiply(self.turned[:, SMPL_24.index(joint)], rotations.quat_multiply(back, robot.rest_quat[joint]))
+        return rotations.quat_multiply(self.turned[:, SMPL_24.index(joint)], robot.rest_quat[joint])
 
     def _places(self, robot: _Robot) -> dict[str, np.ndarray]:
         places = {"pelvis": self._pelvis(robot)}
-        upright = rotations.quat_conjugate(robot.facing)
         for column, side in enumerate(("left", "right")):
             for joint, carriers in ((f"{side}_hip", ("pelvis",)), (f"{side}_shoulder", ("pelvis", "spine3"))):
                 # From the pelvis to the chest by the pelvis' turn, on by the chest's; a robot without a chest turns there as the chest does.
@@ -143,25 +167,25 @@ class _Targets:
                 place = places["pelvis"]
                 for at, (start, end) in enumerate(zip(stops, (*stops[1:], joint), strict=True)):
                     turn = self.turned[:, SMPL_24.index(carriers[-1] if len(stops) < len(carriers) else stops[at])]
-                    place = place + rotations.quat_rotate(turn, rotations.quat_rotate(upright, robot.rest_m[end] - robot.rest_m[start]))
+                    place = place + rotations.quat_rotate(turn, robot.rest_m[end] - robot.rest_m[start])
                 places[joint] = place
             for a, b in CHAINS:
                 if f"{side}_{a}" in places and f"{side}_{b}" in robot.ids:
                     along = rotations.normalise(self._at(f"{side}_{b}") - self._at(f"{side}_{a}"))
                     places[f"{side}_{b}"] = places[f"{side}_{a}"] + along * robot.length(side, a, b)
             before = places[f"{side}_ankle"]
-            places[f"{side}_ankle"] = locking.locked(self.scale * self._at(f"{side}_ankle") + self.lift_m, self.soles[:, column],
-                                                     self.touches[:, column], self.times_s, (0, 1))
+            places[f"{side}_ankle"] = self.ankles_m[:, column]
+            if self.feet == "hold":
+                places[f"{side}_ankle"] = locking.locked(self.ankles_m[:, column], self.soles[:, column], self.touches[:, column],
+                                                         self.times_s, (0, 1))
             if f"{side}_foot" in places:
                 places[f"{side}_foot"] = places[f"{side}_foot"] + places[f"{side}_ankle"] - before
         return {joint: place for joint, place in places.items() if COSTS.get(_part(joint), (0, 0))[0] > 0}
 
     def _pelvis(self, robot: _Robot) -> np.ndarray:
         """The pelvis' body, where the middle of the hips is where the scaled person's is."""
-        middle = self.scale * (self._at("left_hip") + self._at("right_hip")) / 2 + self.lift_m
         offset = (robot.rest_m["left_hip"] + robot.rest_m["right_hip"]) / 2 - robot.rest_m["pelvis"]
-        offset = rotations.quat_rotate(rotations.quat_conjugate(robot.facing), offset)
-        return middle - rotations.quat_rotate(self.turned[:, 0], offset)
+        return self.hips_m - rotations.quat_rotate(self.turned[:, 0], offset)
 
 
 def _part(joint: str) -> str:
@@ -173,7 +197,9 @@ def _flight(contacts: np.ndarray, times_s: np.ndarray) -> np.ndarray:
     touching = times_s[contacts.any(1)]
     if not len(touching):
         return np.ones(len(times_s))
-    return np.clip(np.abs(times_s[:, None] - touching).min(1) / BLEND_S, 0, 1)
+    after = np.searchsorted(touching, times_s).clip(0, len(touching) - 1)
+    away = np.minimum(np.abs(touching[after] - times_s), np.abs(touching[np.maximum(after - 1, 0)] - times_s))
+    return np.clip(away / BLEND_S, 0, 1)
 
 
 def _solve(mink, robot: _Robot, targets: _Targets, shown) -> np.ndarray:
@@ -186,16 +212,15 @@ def _solve(mink, robot: _Robot, targets: _Targets, shown) -> np.ndarray:
         tasks[joint] = mink.FrameTask(robot.bodies[joint], "body", position_cost=place if joint in targets.places else 0.0,
                                       orientation_cost=turn if joint in targets.turns else 0.0, lm_damping=1e-3)
     posture = mink.PostureTask(model, cost=POSTURE)
-    posture.set_target(model.qpos0)
+    posture.set_target(robot.qpos0)
     descend = partial(_descend, mink, configuration, tasks, posture, [mink.ConfigurationLimit(model)])
+    miss = partial(_missed_m, configuration, [tasks[joint] for joint in targets.places])
     out = np.empty((len(targets.times_s), model.nq))
     for row in range(len(out)):
         _aim(mink, tasks, targets, row)
-        rest = model.qpos0.copy()
+        rest = robot.qpos0.copy()
         rest[:3], rest[3:7] = targets.places["pelvis"][row], targets.turns["pelvis"][row]
-        if row == 0:
-            configuration.update(rest)
-        missed_m = descend(FIRST_ROUNDS if row == 0 else ROUNDS)
+        missed_m = _begin(configuration, rest, model, robot.mujoco, partial(descend, FIRST_ROUNDS), miss) if row == 0 else descend(ROUNDS)
         if row and missed_m > STUCK_M:
             before = configuration.q.copy()
             configuration.update(rest)
@@ -205,6 +230,35 @@ def _solve(mink, robot: _Robot, targets: _Targets, shown) -> np.ndarray:
         if shown is not None:
             shown(row + 1)
     return out
+
+
+def _begin(configuration, rest: np.ndarray, model, mujoco, descend, miss) -> float:
+    """Find the first frame's answer: from the model's rest, and where that misses by far, from poses about it, until one is half as far off.
+
+    Hinges begin at the end of their range in many models, so that an arm that starts twisted the wrong way round never bends.
+    """
+    draw, best, least = np.random.default_rng(0), rest, np.inf
+    for start in range(STARTS):
+        pose = rest.copy()
+        if start:
+            mujoco.mj_integratePos(model, pose, np.r_[np.zeros(6), draw.normal(0, 0.7, model.nv - 6)], 1.0)
+            _into_range(model, pose)
+        configuration.update(pose)
+        missed_m = descend()
+        if miss() < 0.5 * least:
+            best, least, stuck_m = configuration.q.copy(), miss(), missed_m
+        if least < MET_M:
+            break
+    configuration.update(best)
+    return stuck_m
+
+
+def _into_range(model, pose: np.ndarray) -> None:
+    """Bring the hinges and slides of a pose into their ranges."""
+    for joint in np.flatnonzero(model.jnt_limited):
+        if model.jnt_type[joint] >= 2:
+            at = model.jnt_qposadr[joint]
+            pose[at] = np.clip(pose[at], *model.jnt_range[joint])
 
 
 def _aim(mink, tasks: dict[str, Any], targets: _Targets, row: int) -> None:
@@ -224,7 +278,12 @@ def _descend(mink, configuration, tasks: dict[str, Any], posture, limits: list, 
         configuration.integrate_inplace(step, 1.0)
         if np.abs(step).max() < LEAST:
             break
-    return max(float(np.linalg.norm(tasks[joint].compute_error(configuration)[:3])) for joint in ("pelvis", "left_ankle", "right_ankle"))
+    return _missed_m(configuration, [tasks[joint] for joint in ("pelvis", "left_ankle", "right_ankle")])
+
+
+def _missed_m(configuration, tasks: list) -> float:
+    """How far the furthest of some tasks' bodies is from its target, metres."""
+    return max(float(np.linalg.norm(task.compute_error(configuration)[:3])) for task in tasks)
 
 
 def _result(motion: Motion, robot: _Robot, targets: _Targets, qpos: np.ndarray) -> Retargeted:
@@ -244,7 +303,7 @@ def _result(motion: Motion, robot: _Robot, targets: _Targets, qpos: np.ndarray) 
     qpos = qpos.copy()
     qpos[:, 2] += max(0.0, -float(lowest.min()))
     return Retargeted(motion.times_s, qpos, _velocities(mujoco, model, qpos, motion.times_s), errors, robot.bodies, float(targets.scale),
-                      _slide(reached, targets), [model.joint(j).name for j in range(model.njnt)])
+                      _slide(reached, targets), [model.joint(j).name for j in range(model.njnt)], targets.feet)
 
 
 def _velocities(mujoco, model, qpos: np.ndarray, times_s: np.ndarray) -> np.ndarray:

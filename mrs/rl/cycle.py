@@ -6,34 +6,20 @@ import numpy as np
 
 from mrs import rotations
 from mrs.errors import InputError
+from mrs.formats import cycle
+from mrs.physics.humanoid import Humanoid
 
-SHORTEST_S, LONGEST_S = 0.5, 2.5
-SEAM = 0.2
 
-
-def find(qpos: np.ndarray, rate_hz: float) -> tuple[int, int]:
-    """Return first and last row of the cycle whose ends are most alike in posture and its change; of equals, the shortest.
+def find(humanoid: Humanoid, qpos: np.ndarray, rate_hz: float) -> tuple[int, int]:
+    """Return first and last row of the best cycle by :func:`mrs.formats.cycle.find`; of those nearly as good, the shortest; it may turn.
 
     The last row shows the same moment as the first. Raises InputError where no two moments are alike.
     """
-    joints = np.concatenate([qpos[:, 2:3], _balls(qpos).reshape(len(qpos), -1), _tilt(qpos)], -1)
-    change = np.gradient(joints, axis=0) * rate_hz
-    state = np.concatenate([joints, 0.1 * change], -1)
-    apart = np.linalg.norm(state[:, None] - state[None], axis=-1) / np.sqrt(state.shape[-1])
-    steps = np.arange(len(qpos))
-    gap = steps[None] - steps[:, None]
-    allowed = (gap >= SHORTEST_S * rate_hz) & (gap <= LONGEST_S * rate_hz)
-    moving = np.linalg.norm(change, axis=-1).mean() > 0.3
-    if not allowed.any() or not moving:
-        raise InputError(f"Expected a motion that repeats within {LONGEST_S} s, but it is too short or stands still. Leave loop out.")
-    apart = np.where(allowed, apart, np.inf)
-    shortest = gap[apart <= 1.1 * apart.min() + 0.005].min()
-    apart = np.where(gap == shortest, apart, np.inf)
-    first, last = np.unravel_index(int(apart.argmin()), apart.shape)
-    if apart[first, last] > SEAM:
-        raise InputError(f"Expected a motion that repeats, but its most similar moments differ by {apart[first, last]:.2f} "
-                         f"(at most {SEAM}). Leave loop out.")
-    return int(first), int(last)
+    motion = humanoid.motion(np.arange(len(qpos)) / rate_hz, qpos)
+    first, last, _, moved_m = cycle.find(motion, shortest=True, turning=True, wish="to loop", advice="Leave loop out.")
+    if moved_m < cycle.MOVES_M:
+        raise InputError("Expected a motion that repeats to loop, but it stands still. Leave loop out.")
+    return first, last
 
 
 def close(qpos: np.ndarray) -> np.ndarray:
@@ -75,12 +61,3 @@ def heading(root_wxyz: np.ndarray) -> np.ndarray:
     forward = rotations.quat_rotate(root_wxyz, np.array([1.0, 0, 0]))
     angle = np.arctan2(forward[..., 1], forward[..., 0]) / 2
     return np.stack([np.cos(angle), 0 * angle, 0 * angle, np.sin(angle)], -1)
-
-
-def _balls(qpos: np.ndarray) -> np.ndarray:
-    return rotations.quat_to_axis_angle(qpos[:, 7:].reshape(len(qpos), -1, 4))
-
-
-def _tilt(qpos: np.ndarray) -> np.ndarray:
-    """Gravity's direction in the root's axes (T, 3)."""
-    return rotations.quat_rotate(rotations.quat_conjugate(qpos[:, 3:7]), np.array([0.0, 0, 1]))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from mrs.errors import InputError
+from mrs.formats.carry import loop_of
 from mrs.motion import Motion
 from mrs.physics import extra
 from mrs.physics.humanoid import Humanoid
@@ -21,7 +22,7 @@ class Reference:
     """M rows at the policy's rate; `starts` rows may begin an episode, later ones only follow.
 
     qpos (M, nq), qvel (M, nv); body_pos_m (M, nb, 3) and body_wxyz (M, nb, 4) of the moving bodies, com_m (M, 3);
-    phase (M,) in [0, 1]; near_floor (ngeom,) marks the geoms that touch, or nearly touch, the floor in some row.
+    phase (M,) in [0, 1]; near_floor (ngeom,) marks the geoms that touch, or nearly touch, the floor in some row; cycle_s is what is repeated.
     """
 
     rate_hz: float
@@ -34,13 +35,15 @@ class Reference:
     starts: int
     loop: bool
     near_floor: np.ndarray
+    cycle_s: tuple[float, float] | None = None
 
     def __len__(self) -> int:
         return len(self.qpos)
 
 
-def make(humanoid: Humanoid, motion: Motion, *, rate_hz: float, loop: bool, seconds: float) -> Reference:
-    """Resample, stand on the floor, and, with `loop`, repeat one cycle for `seconds` beyond the last start."""
+def make(humanoid: Humanoid, motion: Motion, *, rate_hz: float, loop: bool, seconds: float,
+         cycle_s: tuple[float, float] | None = None) -> Reference:
+    """Resample, stand on the floor, and, with `loop`, repeat one cycle for `seconds` beyond the last start: the given, or the best there is."""
     qpos = resampled(humanoid.qpos(motion), motion.times_s, rate_hz)
     if len(qpos) < 4:
         raise InputError(f"Expected a motion of at least {4 / rate_hz:.2f} s to imitate, but got {len(motion)} frames.")
@@ -48,11 +51,22 @@ def make(humanoid: Humanoid, motion: Motion, *, rate_hz: float, loop: bool, seco
     starts = len(qpos) - 2
     period = len(qpos) - 1
     if loop:
-        first, last = cycle.find(qpos, rate_hz)
+        first, last = _cycle(humanoid, motion, qpos, rate_hz, cycle_s)
+        cycle_s = (first / rate_hz, last / rate_hz)
         starts = period = last - first
         qpos = cycle.unroll(cycle.close(qpos[first : last + 1]), period + int(seconds * rate_hz) + 2)
         qpos[:, :2] -= qpos[0, :2]
-    return _tables(humanoid, qpos, rate_hz, starts, period, loop)
+    return replace(_tables(humanoid, qpos, rate_hz, starts, period, loop), cycle_s=cycle_s if loop else None)
+
+
+def _cycle(humanoid: Humanoid, motion: Motion, qpos: np.ndarray, rate_hz: float, cycle_s: tuple[float, float] | None) -> tuple[int, int]:
+    """First and last row of the cycle: the given one, the whole of a motion that is one already, or what is found."""
+    if cycle_s is None:
+        return (0, len(qpos) - 1) if loop_of(motion) == "wrap" else cycle.find(humanoid, qpos, rate_hz)
+    first, last = (round(second * rate_hz) for second in cycle_s)
+    if last >= len(qpos) or last - first < 3:
+        raise InputError(f"Expected a cycle within the motion's {(len(qpos) - 1) / rate_hz:.2f} s, but got {cycle_s[0]:g} to {cycle_s[1]:g} s.")
+    return first, last
 
 
 def _tables(humanoid: Humanoid, qpos: np.ndarray, rate_hz: float, starts: int, period: int, loop: bool) -> Reference:

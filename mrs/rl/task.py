@@ -29,7 +29,8 @@ class Settings:
     rate_hz            the policy's rate
     substeps           simulation steps a policy step
     sizes              "person" or "deepmimic": whose lengths and masses the humanoid has
-    loop               find one cycle and repeat it; else episodes end with the motion
+    loop               repeat one cycle; else episodes end with the motion
+    cycle_s            first and last second of the cycle, where it is not to be looked for
     seconds            longest episode
     starts             "reference" (DeepMimic) or "adaptive" (SFV)
     actions            "reference": targets are the reference's next posture plus the action; "absolute": the zero pose plus
@@ -46,6 +47,7 @@ class Settings:
     substeps: int = 5
     sizes: str = "person"
     loop: bool = False
+    cycle_s: tuple[float, float] | None = None
     seconds: float = 20.0
     starts: str = "reference"
     actions: str = "reference"
@@ -60,6 +62,8 @@ class Settings:
         for name, known in (("sizes", ("person", "deepmimic")), ("controls", ("hinges", "all")), ("starts", tuple(starts.KINDS)), ("actions", ("reference", "absolute"))):
             if getattr(self, name) not in known:
                 raise UsageError(f"Expected {name} out of {', '.join(known)}, but got '{getattr(self, name)}'.")
+        if self.cycle_s is not None and not (self.loop and 0 <= self.cycle_s[0] < self.cycle_s[1]):
+            raise UsageError(f"Expected cycle_s as first and last second with loop=True, but got {self.cycle_s} and loop={self.loop}.")
         for name in ("rate_hz", "substeps", "seconds", "action_rad", "lost_m"):
             if not getattr(self, name) > 0:
                 raise UsageError(f"Expected {name} to be above 0, but got {getattr(self, name)}.")
@@ -77,7 +81,7 @@ class Imitation:
         self.humanoid = humanoid.build(motion, joints=humanoid.FOR_POLICIES, sizes=self.settings.sizes,
                                        timestep_s=1 / self.settings.rate_hz / self.settings.substeps)
         self.model = self.humanoid.model
-        self.reference = reference.make(self.humanoid, motion, rate_hz=self.settings.rate_hz, loop=self.settings.loop,
+        self.reference = reference.make(self.humanoid, motion, rate_hz=self.settings.rate_hz, loop=self.settings.loop, cycle_s=self.settings.cycle_s,
                                         seconds=self.settings.seconds)
         self.count = count
         self.generator = generator or np.random.default_rng()

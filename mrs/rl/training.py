@@ -57,6 +57,7 @@ def train(motion: Motion, out: Path, recipe: Recipe, settings: dict[str, Any], *
     out = Path(out)
     recipe, settings = _begin(out, recipe, settings, resume)
     model, env, _stats = build(motion, recipe, settings)
+    _keep_cycle(out, env.venv.task)
     state = restore(out, model, env) if resume else {"steps": 0, "seconds": 0.0, "learning_rate": recipe.learning_rate}
     _forget_after(out, state["steps"])
     keeper = Keeper(out, env, state, seconds, recipe.wanted_kl, tell)
@@ -82,6 +83,15 @@ def _begin(out: Path, recipe: Recipe, settings: dict[str, Any], resume: bool) ->
     out.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps({"recipe": asdict(recipe), "settings": settings}, indent=1))
     return recipe, settings
+
+
+def _keep_cycle(out: Path, task) -> None:
+    """Write down which cycle is repeated, so that who goes on, or looks at it later, has the same task."""
+    kept = json.loads((out / SETTINGS).read_text())
+    if task.settings.loop:
+        kept["settings"]["cycle_s"] = list(task.reference.cycle_s)
+        with atomic_path(out / SETTINGS) as temporary:
+            temporary.write_text(json.dumps(kept, indent=1))
 
 
 def _forget_after(out: Path, steps: int) -> None:

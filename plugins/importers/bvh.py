@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import mrs
@@ -26,9 +27,10 @@ class BvhImporter:
 
         options = self.options
         motion = from_bvh(bvh.read(path), unit=options.unit, tpose_first=options.tpose_first, where=str(path))
-        return motion.with_history(stage="importer", plugin=self.name, version=mrs.__version__,
-                                   path=str(Path(path).resolve()),
-                                   options={"unit": options.unit, "tpose_first": options.tpose_first})
+        noted = dict(motion.history[-1]) if motion.history else {}
+        return replace(motion, history=()).with_history(**noted | {
+            "stage": "importer", "plugin": self.name, "version": mrs.__version__, "path": str(Path(path).resolve()),
+            "options": {"unit": options.unit, "tpose_first": options.tpose_first}})
 
 
 @mrs.hookimpl

@@ -86,6 +86,15 @@ def test_a_target_that_exists_is_left_alone(motion_file, tmp_path, capsys):
     assert left(out) == ["motion_csv.csv", "motion_trc.trc"] and (out / "motion_trc.trc").read_text() != "precious"
 
 
+def test_of_several_formats_the_one_that_fails_is_named(tmp_path, capsys):
+    """A single frame is a BVH but no AMASS file: one line says which could not be written and what was; nothing is half written."""
+    wandering(1).save(tmp_path / "one.npz")
+    ended = here(capsys, "export", tmp_path / "one.npz", "--to", "bvh,amass,phc", "-o", tmp_path / "out")
+    assert ended.code == 3 and ended.err.count("\n") == 1, ended.err
+    assert "motion_amass.npz: Expected a motion of at least 2 frames" in ended.err and "motion_bvh.bvh" in ended.err
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["motion_bvh.bvh"]
+
+
 def test_the_input_is_never_replaced(motion_file, tmp_path, capsys):
     """Not even with --force: a motion may be the only copy of hours of work."""
     here(capsys, "export", motion_file, "--to", "bvh", "-o", tmp_path / "a.bvh")

@@ -13,6 +13,7 @@ from mrs.formats.bvh_motion import to_bvh
 from mrs.physics import bvh_target
 from mrs.skeletons import SMPL_24
 from tests.command import here
+from tests.formats.test_legs import stretched
 from tests.physics import poses
 from tests.walker import walker
 
@@ -60,11 +61,28 @@ def test_a_smaller_person_keeps_directions_and_stands(walk):
 
 
 def test_sliding_feet_are_held(walk):
-    """A walk whose whole body slides 5 cm/s sideways stands still in contact after retargeting."""
+    """A walk whose whole body slides 5 cm/s sideways stands still in contact on another's legs, and on its own where that is wished."""
     path = np.zeros((len(walk), 3))
     path[:, 0] = 0.05 * walk.times_s
-    found = bvh_target.retarget(poses.moved(walk, path), skeleton(), "it")
-    assert found.slide_cm_s < 0.5
+    sliding = poses.moved(walk, path)
+    assert bvh_target.retarget(sliding, skeleton(betas=np.eye(10)[0]), "it").slide_cm_s < 0.5
+    assert bvh_target.retarget(sliding, skeleton(), "it", "hold").slide_cm_s < 0.5
+    assert bvh_target.retarget(sliding, skeleton(), "it").slide_cm_s == pytest.approx(5)
+
+
+def test_a_file_on_its_own_skeleton_is_the_file(walk):
+    """Other thighs and hips than any body of ours has, feet that slide: read and carried back, every joint is where the file has it."""
+    path = np.zeros((len(walk), 3))
+    path[:, 2] = 0.1 * walk.times_s
+    document = stretched(poses.moved(walk, path))
+    read = bvh_import.from_bvh(document)
+    found = bvh_target.retarget(read, document, "it")
+    assert found.feet == "follow"
+    ours, theirs = found.document.pose()[1] / 100, document.pose()[1] / 100
+    rows = [document.names.index(f"mixamorig:{side}{part}") for side in ("Left", "Right") for part in ("UpLeg", "Leg", "Foot", "Arm", "ForeArm", "Hand")]
+    assert np.abs(ours - theirs)[:, rows].max() < 1e-3
+    held = bvh_target.retarget(read, document, "it", "hold")
+    assert held.feet == "hold" and held.slide_cm_s < 0.5 and found.slide_cm_s > 5
 
 
 def test_a_t_pose_as_first_frame_serves_as_rest(walk):

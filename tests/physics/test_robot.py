@@ -1,15 +1,18 @@
 """Retargeting to MuJoCo models: a small robot like a G1, our own humanoid, DeepMimic's."""
 
 import json
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from benchmarks import humanoids
 from mrs import npz, rotations
 from mrs.body import load_body
 from mrs.errors import InputError, UsageError
 from mrs.physics import humanoid, robot, robot_names
+from mrs.physics.humanoid import TO_Z_UP
 from mrs.skeletons import SMPL_24
 from tests.command import here
 from tests.physics import poses
@@ -105,6 +108,50 @@ def test_our_own_humanoid_gets_its_motion_back(walk, tmp_path):
     for name in ("pelvis", "left_knee", "right_ankle", "left_foot"):
         x, y, z = walk.joints_m[5, SMPL_24.index(name)]
         assert data.body(name).xpos == pytest.approx([z, x, y], abs=0.02), name
+
+
+def test_a_model_made_with_y_up_walks_upright(walk, tmp_path):
+    """SMPL's humanoid as PHC has it lies on its back at rest: it walks upright, its head where the scaled person's is, right on the right."""
+    pytest.importorskip("mink")
+    path = tmp_path / "smpl.xml"
+    path.write_text(humanoids.smpl())
+    found = robot.retarget(walk.part(0, 4), path)
+    model = robot.load_model(path)
+    data = robot.extra.mujoco().MjData(model)
+    data.qpos[:] = found.qpos[-1]
+    robot.extra.mujoco().mj_kinematics(model, data)
+    head, pelvis, left, right = (data.body(name).xpos for name in ("Head", "Pelvis", "L_Hip", "R_Hip"))
+    ours = walk.joints_m[3, SMPL_24.index("head")] - walk.joints_m[3, 0]
+    assert head[2] - pelvis[2] == pytest.approx(ours[1], abs=0.15)
+    assert (left - right) @ (TO_Z_UP @ (walk.joints_m[3, 1] - walk.joints_m[3, 2])) > 0
+    assert max(found.error_mm[f"{side}_{part}"].mean() for side in ("left", "right") for part in ("ankle", "knee", "wrist")) < 10
+
+
+def test_feet_do_as_they_are_told(walk, tmp_path, capsys):
+    """A walk that slides 10 cm/s: a robot's feet stand, or slide with `--feet follow`; MimicKit's humanoid takes the ranges of its hinges."""
+    pytest.importorskip("mink")
+    path = np.zeros((len(walk), 3))
+    path[:, 2] = 0.1 * walk.times_s
+    poses.moved(walk, path).part(0, 12).save(tmp_path / "walk.npz")
+    (tmp_path / "kit.xml").write_text(humanoids.mimickit())
+    for feet, least, most in (("auto", 0, 1), ("follow", 6, 12)):
+        ended = here(capsys, "retarget", tmp_path / "walk.npz", "--to", tmp_path / "kit.xml", "-q", "--json", "--overwrite", "--feet", feet)
+        assert ended.code == 0, ended.err
+        facts = json.loads(ended.out)
+        assert least <= facts["slide_cm_s"] < most and facts["feet"] == ("hold" if feet == "auto" else feet)
+
+
+def test_flight_is_the_time_to_the_nearest_contact():
+    """0 while something touches, 1 from 0.15 s on; without any contact all is flight; ten minutes take no table of frames by frames."""
+    times = np.arange(18000) / 30
+    contacts = np.zeros((18000, 4), bool)
+    contacts[[300, 310], 1] = True
+    tracemalloc.start()
+    flight = robot._flight(contacts, times)
+    assert tracemalloc.get_traced_memory()[1] < 5e6
+    tracemalloc.stop()
+    assert flight[[0, 300, 302, 305, 308, 310, 315, 17999]] == pytest.approx([1, 0, 4 / 9, 1, 4 / 9, 0, 1, 1])
+    assert (robot._flight(contacts & False, times) == 1).all()
 
 
 def test_gymnasiums_humanoid_walks(walk):
