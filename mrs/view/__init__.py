@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,9 @@ from mrs.errors import MissingError
 
 LOCAL, VIEW_RAD = "127.0.0.1", 0.75
 AROUND_M, FADE_M, LINES = 8.0, 3.0, (172, 179, 187)
+BACKDROP_M, NEAR_M = 1.02, 0.05
+"""How far ahead pictures begin. viser draws a backdrop 1 m before the camera, a window full of points even where it has no picture: a
+sixth of a frame without a GPU. Beginning behind it leaves it out."""
 
 
 def server(host: str, port: int, label: str) -> Any:
@@ -51,6 +55,14 @@ def ground(made: Any, low_m: np.ndarray, high_m: np.ndarray) -> None:
     inside = np.minimum(points[..., ::2] - low, high - points[..., ::2]).min(-1) / min((high - low).min() / 2, FADE_M)
     colours = 255 - (255 - np.array(LINES)) * np.clip(inside, 0, 1)[..., None]
     made.scene.add_line_segments("/ground", points, colours.astype(np.uint8), thickness=1.0, thickness_units="screen")
+
+
+def begin(made: Any, things: Sequence[tuple[np.ndarray, float]]) -> None:
+    """Let each browser's picture begin behind the backdrop, or at its eye where one of `things` (place (3,), reach in metres) is near it."""
+    for client in made.get_clients().values():
+        eye = np.asarray(client.camera.position)
+        close = any(np.linalg.norm(place - eye) < BACKDROP_M + reach for place, reach in things)
+        client.camera.near = NEAR_M if close else BACKDROP_M
 
 
 def stop(made: Any) -> None:
