@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import weakref
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,14 +19,21 @@ BACKDROP_M, NEAR_M = 1.02, 0.05
 sixth of a frame without a GPU. Beginning behind it leaves it out."""
 
 
+_PAGES: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
+"""The folder with the page of each server that runs."""
+
+
 def server(host: str, port: int, label: str) -> Any:
     """Start a viser server whose world is Y up, with a ground; refuse where viser is not installed."""
     try:
         import viser
     except ImportError as error:
         raise MissingError(f"Expected viser for the viewer, but it is not installed ({error}). Type: pip install 'mrs[view]'") from None
-    with contextlib.redirect_stdout(io.StringIO()):
+    from mrs.view.page import lightened
+
+    with contextlib.redirect_stdout(io.StringIO()), lightened() as page:
         made = viser.ViserServer(host=host, port=port, label=label, verbose=False)
+    _PAGES[made] = page
     made.gui.configure_theme(show_logo=False, show_share_button=False, brand_color=(31, 127, 214))
     made.scene.set_up_direction("+y")
     _light(made.scene)
@@ -69,6 +77,8 @@ def stop(made: Any) -> None:
     """Stop a server, without its words on stdout."""
     with contextlib.redirect_stdout(io.StringIO()):
         made.stop()
+    if (page := _PAGES.pop(made, None)) is not None:
+        page.cleanup()
 
 
 def address(made: Any) -> str:
