@@ -76,7 +76,7 @@ def test_a_click_plays_and_the_picture_changes(app, driver):
 
 
 @pytest.mark.skipif("PYTEST_XDIST_WORKER" in os.environ, reason="counts frames on a machine of its own: pytest -m heavy -n 0 tests/web")
-@pytest.mark.parametrize("gl, least_hz", [("llvmpipe", 30), ("swiftshader", 20)])
+@pytest.mark.parametrize("gl, least_hz", [("llvmpipe", 30), ("swiftshader", 30)])
 def test_thirty_frames_a_second_are_drawn(app, tmp_path, gl, least_hz):
     """Without a GPU, in a window of 800 x 600, the page draws one body anew that often (less where others use the processors)."""
     with browser(tmp_path / "profile", (800, 600), gl=gl) as driver:
