@@ -35,6 +35,14 @@ def test_shells_complete_commands_flags_and_plugins():
     assert "--detector" in completed("mrs run --det", 2)
     assert "blazepose" in completed("mrs run --detector bl", 3)
     assert completed("mrs run --foot-lock gr", 3) == ["ground"]
+    assert completed("mrs export RUN --to bvh,gl", 4) == ["bvh,gltf"] and "openpose" in completed("mrs export RUN --to ", 4)
+    assert completed("mrs transfer A B --synth b", 5) == ["bds"] and "mesh" in completed("mrs render A --renderer m", 4)
+
+
+def test_completing_behind_a_wrong_word_says_nothing():
+    """A word that is no command gets no candidates, and no error into the line that is typed."""
+    ended = real(_MRS_COMPLETE="bash_complete", COMP_WORDS="mrs runn --det", COMP_CWORD="2")
+    assert (ended.out.strip(), ended.err) == ("", "")
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
