@@ -134,6 +134,14 @@ def test_no_color_means_no_colour(video, tmp_path):
     assert "detector" in plain
 
 
+@pytest.mark.parametrize("arguments", [["plugins"], ["plugins", "show", "sfv"], ["models"], ["config", "show"]])
+def test_lists_fit_a_narrow_terminal(arguments):
+    """In 40 columns lists are broken between words, but for what is copied: commands, addresses, paths, checksums."""
+    lines = in_terminal(arguments, 40).replace("\r", "").split("\n")
+    long = [line for line in lines if len(line) > 40 and "Type: " not in line and "://" not in line]
+    assert not [line for line in long if max(map(len, line.split())) < 26], long
+
+
 def test_bars_fit_a_narrow_terminal(video, tmp_path):
     """In 40 columns a step takes one line: no bar, but percent and time."""
     shown = in_terminal(["run", str(video), "-o", str(tmp_path / "o"), *FAKE_FLAGS], 40, NO_COLOR="1")
