@@ -12,6 +12,8 @@ from typing import Any
 LIGHT = """<script>
 /* mrs: where programs draw instead of a GPU, smooth edges cost a quarter of a frame, and a picture that the page has to stretch another tenth. */
 (() => {
+  const where = new URL(location.href);
+  if (where.searchParams.has("smooth")) return;
   const probe = document.createElement("canvas").getContext("webgl"), told = probe && probe.getExtension("WEBGL_debug_renderer_info");
   const name = told ? probe.getParameter(told.UNMASKED_RENDERER_WEBGL) : "";
   if (probe) probe.getExtension("WEBGL_lose_context")?.loseContext();
@@ -20,7 +22,6 @@ LIGHT = """<script>
   HTMLCanvasElement.prototype.getContext = function (kind, how, ...rest) {
     return asked.call(this, kind, kind.startsWith("webgl") ? { ...how, antialias: false } : how, ...rest);
   };
-  const where = new URL(location.href);
   if (where.searchParams.has("fixedDpr")) return;
   where.searchParams.set("fixedDpr", "1");
   history.replaceState(null, "", where);

@@ -89,6 +89,18 @@ def test_thirty_frames_a_second_are_drawn(app, tmp_path, gl, least_hz):
         assert errors(driver) == []
 
 
+def test_without_a_gpu_edges_are_not_smoothed_unless_asked(app, tmp_path):
+    """The page finds that programs draw; `?smooth` has it draw as with a GPU. What is behind the backdrop begins the picture."""
+    how = """const canvas = document.querySelector('canvas[data-engine]'), gl = canvas && canvas.getContext('webgl2');
+             return gl && [gl.getContextAttributes().antialias, __viserMutable.camera.near]"""
+    for end, smooth in (("", False), ("/?smooth", True)):
+        with browser(tmp_path / f"profile{smooth}") as driver:
+            driver.get(app.address + end)
+            until(lambda: "Play" in driver.find_element("tag name", "body").text)
+            until(lambda: (driver.execute_script(how) or [None, 0])[1] > 1)
+            assert driver.execute_script(how)[0] is smooth and errors(driver) == []
+
+
 def test_save_sends_a_file(driver, tmp_path):
     """The export button has the browser store a BVH."""
     driver.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)})
