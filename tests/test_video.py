@@ -11,7 +11,8 @@ import pytest
 
 from mrs.cameras import Camera
 from mrs.errors import InputError, MrsError
-from mrs.video import Video, _in_background, _Turn, write_video
+from mrs.video import Video, write_video
+from mrs.video_read import Turn, in_background
 from tests.videos import (
     SIZE,
     add_hidden_frame,
@@ -108,11 +109,11 @@ def test_start_and_end_select_by_time(tmp_path):
 
 def test_a_part_is_not_decoded_from_the_beginning(tmp_path, monkeypatch):
     """Starting late decodes from the keyframe before, not the whole file."""
-    import mrs.video
+    import mrs.video_read
 
     make_video(tmp_path / "a.mp4", np.arange(120) / 30)
     decoded = []
-    monkeypatch.setattr(mrs.video, "_decode_all", _counting(mrs.video._decode_all, decoded))
+    monkeypatch.setattr(mrs.video_read, "_decode_all", _counting(mrs.video_read._decode_all, decoded))
     assert numbers(Video.open(tmp_path / "a.mp4", 3.5, 3.7)) == list(range(105, 111))
     assert len(decoded) < 20
 
@@ -147,7 +148,7 @@ def test_old_rotate_tag_turns_pictures(tmp_path):
 
 def test_mirrored_matrix_mirrors():
     """A display matrix with a mirror flips the picture left to right and is no turn."""
-    turn = _Turn.from_matrix(np.array([[-1, 0, 0], [0, 1, 0], [0, 0, 1]]))
+    turn = Turn.from_matrix(np.array([[-1, 0, 0], [0, 1, 0], [0, 0, 1]]))
     rgb = picture(5)
     np.testing.assert_array_equal(turn.apply(rgb), rgb[:, ::-1])
     assert turn.degrees == 0
@@ -157,8 +158,8 @@ def test_mirrored_matrix_mirrors():
 def test_turns_agree_with_rot90(degrees):
     """A clockwise turn is numpy's rot90 with a negative count."""
     rgb = picture(77)
-    np.testing.assert_array_equal(_Turn.from_degrees(degrees).apply(rgb), np.rot90(rgb, -degrees // 90))
-    assert _Turn.from_degrees(degrees).degrees == degrees
+    np.testing.assert_array_equal(Turn.from_degrees(degrees).apply(rgb), np.rot90(rgb, -degrees // 90))
+    assert Turn.from_degrees(degrees).degrees == degrees
 
 
 def test_pixels_that_are_not_square_are_stretched(tmp_path):
@@ -217,7 +218,7 @@ def test_stopping_early_ends_the_thread(tmp_path):
 def test_reader_stays_a_few_items_ahead():
     """The background reader is at most its depth ahead, so memory does not grow with length."""
     made = []
-    items = _in_background((made.append(i) or i for i in range(1000)), 4)
+    items = in_background((made.append(i) or i for i in range(1000)), 4)
     next(items)
     time.sleep(0.2)
     assert len(made) <= 6
@@ -230,7 +231,7 @@ def test_reader_passes_errors_on():
         yield 1
         raise ValueError("from the thread")
 
-    items = _in_background(broken(), 4)
+    items = in_background(broken(), 4)
     assert next(items) == 1
     with pytest.raises(ValueError, match="from the thread"):
         next(items)

@@ -57,7 +57,7 @@ def report(page: Path, profile: Path) -> np.ndarray:
     """The report from its top, stopped in the somersault."""
     with browser(profile, REPORT_PX) as driver:
         driver.get(page.resolve().as_uri())
-        until(lambda: driver.execute_script("return document.querySelector('#space .gl-container canvas')"))
+        until(lambda: driver.execute_script("return performance.getEntriesByName('in space').length"))
         driver.execute_script("document.querySelector('video').currentTime = arguments[0]", REPORT_S)
         time.sleep(4)
         return shot(driver)
@@ -74,7 +74,7 @@ def view(run: Path, profile: Path) -> np.ndarray:
     app.server.initial_camera.position, app.server.initial_camera.look_at = VIEW_FROM_M, VIEW_AT_M
     try:
         with browser(profile, VIEW_PX, gl="llvmpipe") as driver:
-            driver.get(app.address)
+            driver.get(app.address + "/?smooth")
             until(lambda: "Software WebGL" in driver.find_element("tag name", "body").text)
             driver.find_element("css selector", ".mantine-Notification-closeButton").click()
             time.sleep(6)

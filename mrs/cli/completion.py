@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import click
 
 SHELLS = ("bash", "zsh", "fish")
 WHERE = {"bash": 'eval "$(mrs completion bash)" in ~/.bashrc', "zsh": 'eval "$(mrs completion zsh)" in ~/.zshrc',
          "fish": "mrs completion fish > ~/.config/fish/completions/mrs.fish"}
+
+
+def plugin_names(*stages: str) -> Callable[[click.Context, click.Parameter, str], list[str]]:
+    """Return what completes the name of a plugin of some stages in a shell, in a list with commas the last one."""
+
+    def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+        from mrs.plugins import load
+
+        registry = load()
+        before, comma, begun = incomplete.rpartition(",")
+        return [before + comma + name for stage in stages for name in registry.names(stage) if name.startswith(begun)]
+
+    return complete
 
 
 @click.command("completion")

@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from mrs import config
+from mrs.cli import fitting
 from mrs.cli.run import _flags
 
 ENVIRONMENT = {
@@ -45,11 +46,11 @@ def show(sets, config_path, plugins, everything, as_json, **flags):
     width = max(len(row["name"]) for row in rows)
     values = max(len(_plain(row["value"])) for row in rows)
     for row in rows:
-        click.echo(f"{row['name']:<{width}}  {_plain(row['value']):<{min(values, 24)}}  {row['origin']}")
-    click.echo("environment")
+        fitting.echo(f"{row['name']:<{width}}  {_plain(row['value']):<{min(values, 24)}}  {row['origin']}")
+    fitting.echo("environment")
     for name, facts in _environment().items():
         told = "not set" if facts["value"] is None else facts["value"]
-        click.echo(f"  {name:<16}  {told}  ({facts['about']})")
+        fitting.echo(f"  {name:<16}  {told}  ({facts['about']})")
 
 
 @command.command("path")

@@ -6,6 +6,8 @@ import json
 
 import click
 
+from mrs.cli import fitting
+
 SIGNS = {"ok": "ok ", "off": "-  ", "bad": "BAD"}
 COLOURS = {"ok": "green", "off": None, "bad": "red"}
 
@@ -22,7 +24,10 @@ def command(as_json: bool):
 
     checks = doctor.examine()
     told = doctor.summary(checks)
-    click.echo(json.dumps(told, indent=1) if as_json else "\n".join(_lines(checks)))
+    if as_json:
+        click.echo(json.dumps(told, indent=1))
+    else:
+        fitting.echo("\n".join(_lines(checks)))
     raise SystemExit(0 if told["ok"] else 4)
 
 

@@ -10,11 +10,14 @@ from pathlib import Path
 
 import click
 
+from mrs.cli.completion import plugin_names
+
 
 @click.command("export")
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--to", "names", required=True, metavar="FORMAT[,FORMAT]", help="Motion exporters (bvh, deepmimic, gltf, ...) or one "
-              "exporter of 2D tracks (openpose, coco, alphapose, mot, ...); mrs plugins lists them.")
+              "exporter of 2D tracks (openpose, coco, alphapose, mot, ...); mrs plugins lists them.",
+              shell_complete=plugin_names("exporter", "track_exporter"))
 @click.option("-o", "--out", type=click.Path(path_type=Path), help="File to write (its ending may be left out), or folder. "
               "[default: beside what is exported]")
 @click.option("--person", default="all", show_default=True, help="Whom: largest, longest, center, all, or ids such as 1,3.")

@@ -7,6 +7,7 @@ import json
 import click
 
 from mrs.cli import opening
+from mrs.cli.completion import plugin_names
 
 QUICK = {"rotated_look": "never", "find_every_s": 1.0}
 """Options of detectors that have them, unless they are set: what costs time for poses that are rare before a webcam."""
@@ -14,7 +15,8 @@ QUICK = {"rotated_look": "never", "find_every_s": 1.0}
 
 @click.command("live")
 @click.option("--source", default="0", show_default=True, metavar="NUMBER|URL|FILE", help="Webcam, stream, or a file played at its own speed.")
-@click.option("--detector", default="blazepose", show_default=True, help="Detector plugin that gives landmarks in depth.")
+@click.option("--detector", default="blazepose", show_default=True, help="Detector plugin that gives landmarks in depth.",
+              shell_complete=plugin_names("detector"))
 @click.option("--set", "sets", multiple=True, metavar="detector.OPTION=VALUE", help="Option of the detector (repeatable).")
 @click.option("--people", default=1, show_default=True, type=click.IntRange(1, 16), help="Show at most so many, the largest first.")
 @click.option("--fov", type=click.FloatRange(1, 175), help="Horizontal field of view in degrees. [default: a guess]")

@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from mrs.cli import fitting
+
 
 @click.group("models", invoke_without_command=True)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -137,19 +139,19 @@ def _list(as_json: bool) -> None:
         click.echo(json.dumps({"cache": str(model_cache.cache_dir()), "offline": model_cache.offline(), "embedded": embedded, "models": fetched,
                                "gated": gated}, indent=1))
         return
-    click.echo("embedded")
+    fitting.echo("embedded")
     for row in embedded:
-        click.echo(f"  {row['name']}: {row['about']}\n    {_size(row['bytes'])}, {row['licence']}; {row['source']}\n"
+        fitting.echo(f"  {row['name']}: {row['about']}\n    {_size(row['bytes'])}, {row['licence']}; {row['source']}\n"
                    f"    sha256 {row['sha256']}\n    card {row['card']}")
-    click.echo("to fetch: mrs models get NAME, or mrs models get NAME --from FILE")
+    fitting.echo("to fetch: mrs models get NAME, or mrs models get NAME --from FILE")
     width = max(len(row["name"]) for row in fetched)
     for row in fetched:
-        click.echo(f"  {row['name']:<{width}}  {'fetched' if row['path'] else '-':<7}  {row['about']}\n"
+        fitting.echo(f"  {row['name']:<{width}}  {'fetched' if row['path'] else '-':<7}  {row['about']}\n"
                    f"    {_about(row['megabytes'])}, {row['licence']}\n    from {row['url']}\n    {_there(row)}\n    at {row['place']}\n    for {row['setting']}")
-    click.echo("from their makers alone, who give them to those who register")
+    fitting.echo("from their makers alone, who give them to those who register")
     for row in gated:
-        click.echo(f"  {row['name']}: {row['about']}\n    {row['licence']}\n    from {row['url']}\n    {_put(row)}")
-    click.echo(f"Cache: {model_cache.cache_dir()}{' (MRS_OFFLINE is set)' if model_cache.offline() else ''}. Fetch one: mrs models get NAME")
+        fitting.echo(f"  {row['name']}: {row['about']}\n    {row['licence']}\n    from {row['url']}\n    {_put(row)}")
+    fitting.echo(f"Cache: {model_cache.cache_dir()}{' (MRS_OFFLINE is set)' if model_cache.offline() else ''}. Fetch one: mrs models get NAME")
 
 
 def _there(row: dict) -> str:

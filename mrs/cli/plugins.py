@@ -9,6 +9,7 @@ import click
 
 from mrs import options, stages
 from mrs import plugins as manager
+from mrs.cli import fitting
 from mrs.errors import UsageError
 
 
@@ -36,9 +37,9 @@ def plugins(action: str, name: str | None, as_json: bool, extra: tuple[str, ...]
     if as_json:
         click.echo(json.dumps({"plugins": [describe(e) for e in entries], "broken": registry.broken}, indent=1, default=str))
     elif action == "show":
-        click.echo("\n\n".join(_shown(describe(entry)) for entry in entries))
+        fitting.echo("\n\n".join(_shown(describe(entry)) for entry in entries))
     else:
-        click.echo(_listed(registry))
+        fitting.echo(_listed(registry))
 
 
 def describe(entry) -> dict[str, Any]:

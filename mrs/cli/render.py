@@ -9,6 +9,8 @@ from typing import Any
 
 import click
 
+from mrs.cli.completion import plugin_names
+
 PATH = click.Path(path_type=Path)
 
 
@@ -17,7 +19,8 @@ PATH = click.Path(path_type=Path)
 @click.option("-a", "--appearance", type=PATH, metavar="RUN|VIDEO|IMAGE", help="Whose looks: a run folder; a video or picture, which is "
               "run first unless its NAME_mrs is there. [default: the run that MOTION lies in, else a plain body]")
 @click.option("-o", "--out", type=PATH, help="Video to write. [default: MOTION's name with .mp4]")
-@click.option("--renderer", default="mesh", show_default=True, help="Renderer plugin: mesh, pyrender, stick, shape-pose.")
+@click.option("--renderer", default="mesh", show_default=True, help="Renderer plugin: mesh, pyrender, stick, shape-pose.",
+              shell_complete=plugin_names("renderer"))
 @click.option("--camera", type=click.Choice(("clip", "orbit", "follow", "side")), help="The clip's own camera, around the person, along "
               "with them, or still at their side. [default: clip where there is one, else follow]")
 @click.option("--size", metavar="WIDTHxHEIGHT", help="Size of the picture. [default: the clip's with --camera clip, up to 720p; else 1280x720]")

@@ -12,20 +12,10 @@ from typing import Any
 import click
 
 from mrs import config, options
+from mrs.cli.completion import plugin_names
 
 TYPES = {"whole number": int, "number": float}
 STAGE_OF = {name: config.ALIASES.get(name, name) for name in ("detector", "tracker", "lifter", "smoother", "synth", "export")}
-
-
-def _named(stage: str):
-    """Return what completes the name of a stage's plugin in a shell."""
-
-    def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
-        from mrs.plugins import load
-
-        return [name for name in load().names(stage) if name.startswith(incomplete)]
-
-    return complete
 
 
 def _flags(command):
@@ -37,7 +27,7 @@ def _flags(command):
             kind = click.Choice(info.choices) if info.choices else TYPES.get(info.type.split(" or ")[0], str)
             default = "" if info.default is None else f" [default: {info.default}]"
             flag = click.option(f"--{info.name.replace('_', '-')}", type=kind, default=None, help=info.help + default,
-                                shell_complete=_named(STAGE_OF[info.name]) if info.name in STAGE_OF else None)
+                                shell_complete=plugin_names(STAGE_OF[info.name]) if info.name in STAGE_OF else None)
         command = flag(command)
     return command
 

@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from mrs.cli.completion import plugin_names
+
 PATH = click.Path(path_type=Path)
 
 
@@ -93,7 +95,8 @@ def _told(written: list[str], as_json: bool) -> None:
 @click.argument("source", type=PATH)
 @click.argument("target", type=str)
 @click.option("-o", "--out", type=PATH, required=True, help="Folder to write to.")
-@click.option("--synth", default="bds", show_default=True, help="Synthesizer plugin: bds, or a copy to compare with.")
+@click.option("--synth", default="bds", show_default=True, help="Synthesizer plugin: bds, or a copy to compare with.",
+              shell_complete=plugin_names("synthesizer"))
 @_results
 @_shared
 def transfer(source, target, out, synth, video, at_s, moving, feet, as_json, weights, plugins):

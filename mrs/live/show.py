@@ -46,6 +46,7 @@ class Browser:
         self.told = gui.add_markdown("Waiting for the first frame.")
         self.picture = gui.add_image(np.zeros((135, PICTURE_PX, 3), np.uint8), label="Camera", format="jpeg")
         self._pictured = self._said = 0.0
+        self.server.on_client_connect(lambda client: client.camera.on_update(lambda _: self._begin()))
 
     @property
     def address(self) -> str:
@@ -59,6 +60,7 @@ class Browser:
         for lane, (body, _) in self.bodies.items():
             if body.root.visible != (lane in poses):
                 body.root.visible = lane in poses
+        self._begin()
         now = time.monotonic()
         if now - self._pictured > PICTURE_S:
             self._pictured = now
@@ -68,6 +70,10 @@ class Browser:
             facts = self.delays.facts()
             self.told.content = (f"**{facts['delay_median_s'] * 1000:.0f} ms** behind (95 %: {facts['delay_95_percent_s'] * 1000:.0f} ms), "
                                  f"{facts['frames_per_s']:.0f} frames a second, {facts['dropped']} of {facts['read']} dropped")
+
+    def _begin(self) -> None:
+        """See that nobody who is near a browser's eye is cut off."""
+        view.begin(self.server, [thing for body, _ in list(self.bodies.values()) if body.root.visible for thing in body.things()])
 
     def close(self) -> None:
         """Stop serving."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ import numpy as np
 from mrs.errors import InputError, MrsError, reason
 from mrs.video import Frame
 
-LATE_S = 0.1
+LATE_S, SLIP_S = 0.1, 1.0
 
 
 @dataclass(frozen=True)
@@ -57,18 +57,23 @@ def _webcam(number: int) -> Iterator[Shot]:
 
 
 def _stream(address: str) -> Iterator[Shot]:
+    """Yield a stream's frames as they come; those of a file that is served (its length is known) when they are due.
+
+    FFmpeg's "nobuffer" is not asked for: it throws away what was read to know the stream, and with it the first keyframe.
+    """
     import av
 
     try:
-        container = av.open(address, options={"fflags": "nobuffer", "flags": "low_delay", "rtsp_transport": "tcp"}, timeout=10)
+        container = av.open(address, options={"flags": "low_delay", "rtsp_transport": "tcp"}, timeout=10)
     except (OSError, ValueError) as error:
         raise InputError(f"Expected a stream at {address}, but it can't be opened: {reason(error)}.") from None
     with container:
         if not container.streams.video:
             raise InputError(f"Expected pictures at {address}, but there is sound at most.")
         try:
-            for picture in container.decode(video=0):
-                yield Shot(picture.to_ndarray(format="rgb24"), time.monotonic())
+            pictures = container.decode(video=0)
+            timed = ((picture.time, picture.to_ndarray(format="rgb24")) for picture in pictures)
+            yield from _when_due(timed) if container.duration else (Shot(rgb, time.monotonic()) for _, rgb in timed)
         except OSError as error:
             raise MrsError(f"The stream {address} broke off: {reason(error)}. Type the same command again.") from None
 
@@ -77,17 +82,27 @@ def _played(path: Path) -> Iterator[Shot]:
     """Yield a file's frames when they are due; those that decoding brings too late are passed over."""
     from mrs.video import Video
 
-    video = Video.open(path)
-    frames = video.frames()
+    frames = Video.open(path).frames()
     with closing(frames):
-        begin_s = None
-        for frame in frames:
-            now = time.monotonic()
-            begin_s = now if begin_s is None else begin_s
-            due_s = begin_s + frame.time_s - video.times_s[0]
-            if due_s > now:
-                time.sleep(due_s - now)
-            yield Shot(frame.rgb, due_s)
+        yield from _when_due((frame.time_s, frame.rgb) for frame in frames)
+
+
+def _when_due(pictures: Iterable[tuple[float | None, np.ndarray]]) -> Iterator[Shot]:
+    """Yield pictures with their times in seconds, the first at once, each other one as much later as its time says.
+
+    A source that is behind by more than SLIP_S can't keep up: its clock is set back, so that some of its pictures are in time.
+    """
+    offset_s = None
+    for time_s, rgb in pictures:
+        now = time.monotonic()
+        if time_s is None:
+            yield Shot(rgb, now)
+            continue
+        if offset_s is None or now - time_s - offset_s > SLIP_S:
+            offset_s = now - time_s
+        if offset_s + time_s > now:
+            time.sleep(offset_s + time_s - now)
+        yield Shot(rgb, offset_s + time_s)
 
 
 class Newest:

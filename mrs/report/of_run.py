@@ -106,7 +106,7 @@ def _inputs(folder: RunFolder, report: dict[str, Any], people: Sequence[Shown], 
 def _version() -> str:
     """Hash of the page's own parts, so that a new look makes a new page."""
     digest = hashlib.sha256()
-    for part in ("report.html", "report.css", "report.js"):
+    for part in ("report.html", "report.css", "report_space.js", "report.js"):
         digest.update(data.place(f"web/{part}").read_bytes())
     return digest.hexdigest()[:12]
 

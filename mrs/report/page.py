@@ -49,7 +49,7 @@ def page(report: dict[str, Any], moving: dict[str, Any] | None, film: Path | Non
     film_source = "" if film is None else "embedded" if film_bytes is not None else _relative(film, root)
     name = Path(report["video"]["path"]).name
     return Template(_asset("report.html")).substitute(
-        title=_escaped(name), facts=_facts(report, duration_s), style=_asset("report.css"), script=_asset("report.js"),
+        title=_escaped(name), facts=_facts(report, duration_s), style=_asset("report.css"), script=_asset("report_space.js") + _asset("report.js"),
         plotly=_asset("plotly-gl3d.min.js") if moving else "", data=_json(moving), film=film_source,
         film_data="" if film_bytes is None else base64.b64encode(film_bytes).decode(), remarks=_remarks(report),
         quality=_quality(report), timings=_timings(report), files=_files(files, root), options=_options(report),

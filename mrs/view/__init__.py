@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import io
+import weakref
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,13 @@ from mrs.errors import MissingError
 
 LOCAL, VIEW_RAD = "127.0.0.1", 0.75
 AROUND_M, FADE_M, LINES = 8.0, 3.0, (172, 179, 187)
+BACKDROP_M, NEAR_M = 1.02, 0.05
+"""How far ahead pictures begin. viser draws a backdrop 1 m before the camera, a window full of points even where it has no picture: a
+sixth of a frame without a GPU. Beginning behind it leaves it out."""
+
+
+_PAGES: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
+"""The folder with the page of each server that runs."""
 
 
 def server(host: str, port: int, label: str) -> Any:
@@ -20,8 +29,11 @@ def server(host: str, port: int, label: str) -> Any:
         import viser
     except ImportError as error:
         raise MissingError(f"Expected viser for the viewer, but it is not installed ({error}). Type: pip install 'mrs[view]'") from None
-    with contextlib.redirect_stdout(io.StringIO()):
+    from mrs.view.page import lightened
+
+    with contextlib.redirect_stdout(io.StringIO()), lightened() as page:
         made = viser.ViserServer(host=host, port=port, label=label, verbose=False)
+    _PAGES[made] = page
     made.gui.configure_theme(show_logo=False, show_share_button=False, brand_color=(31, 127, 214))
     made.scene.set_up_direction("+y")
     _light(made.scene)
@@ -53,10 +65,20 @@ def ground(made: Any, low_m: np.ndarray, high_m: np.ndarray) -> None:
     made.scene.add_line_segments("/ground", points, colours.astype(np.uint8), thickness=1.0, thickness_units="screen")
 
 
+def begin(made: Any, things: Sequence[tuple[np.ndarray, float]]) -> None:
+    """Let each browser's picture begin behind the backdrop, or at its eye where one of `things` (place (3,), reach in metres) is near it."""
+    for client in made.get_clients().values():
+        eye = np.asarray(client.camera.position)
+        close = any(np.linalg.norm(place - eye) < BACKDROP_M + reach for place, reach in things)
+        client.camera.near = NEAR_M if close else BACKDROP_M
+
+
 def stop(made: Any) -> None:
     """Stop a server, without its words on stdout."""
     with contextlib.redirect_stdout(io.StringIO()):
         made.stop()
+    if (page := _PAGES.pop(made, None)) is not None:
+        page.cleanup()
 
 
 def address(made: Any) -> str:

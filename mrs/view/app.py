@@ -40,6 +40,7 @@ class App:
         self._panel()
         self.arrange(shown.default_arrangement(self.items))
         self.show(0.0, again=True)
+        self.server.on_client_connect(lambda client: client.camera.on_update(lambda _: self._begin()))
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._play, name="mrs-view", daemon=True)
         self._thread.start()
@@ -79,7 +80,13 @@ class App:
                 if body.at(row, again):
                     moved += 1
                     self._aim(number, item, body, row)
+            if moved:
+                self._begin()
             return moved
+
+    def _begin(self) -> None:
+        """See that nothing that is near a browser's eye is cut off."""
+        view.begin(self.server, [thing for body in self.bodies for thing in body.things()])
 
     def _aim(self, number: int, item: Item, body: MotionView, row: int) -> None:
         """Turn the camera of a body, with the picture that it saw, once for each picture and while it plays a dozen a second."""

@@ -16,6 +16,8 @@ from mrs.world.ground import sole_points
 PARTS = ("mesh", "skeleton", "contacts", "path", "camera")
 CONTACT = (220, 50, 50)
 SEEN_THROUGH = 0.5
+REACH_M = 1.3
+"""No part of a body is farther from its pelvis."""
 _BONES = np.array([(parent, joint) for joint, parent in enumerate(SMPL_PARENTS) if parent >= 0])
 _SIDES = np.array([(1, 0, 2), (2, 0, 3), (3, 0, 4), (4, 0, 1), (1, 2, 5), (2, 3, 5), (3, 4, 5), (4, 1, 5)])
 
@@ -43,6 +45,7 @@ class BodyView:
         self.server, self.name, self.colour = server, name, colour
         scene = server.scene
         self.root = scene.add_frame(name, show_axes=False)
+        self._turn, self._shift, self._pelvis_m, self._picture_m = np.eye(3), np.zeros(3), np.zeros(3), 0.0
         rest = body.rest_m + body.rest_shape_m @ betas
         upright = np.tile([1.0, 0, 0, 0], (JOINTS, 1))
         self.mesh = scene.add_mesh_skinned(f"{name}/mesh", body.template_m + body.shape_m @ betas, body.faces, bone_wxyzs=upright,
@@ -61,6 +64,14 @@ class BodyView:
     def place(self, turn: np.ndarray, shift: np.ndarray) -> None:
         """Turn (3, 3) and move (3,) the whole body with its path and camera."""
         self.root.wxyz, self.root.position = rotations.matrix_to_quat(turn), shift
+        self._turn, self._shift = turn, shift
+
+    def things(self) -> list[tuple[np.ndarray, float]]:
+        """Where the body and its camera are in the scene (3,), and how far they reach, metres."""
+        found = [(self._turn @ self._pelvis_m + self._shift, REACH_M)]
+        if self.frustum is not None and self.frustum.visible:
+            found.append((self._turn @ np.asarray(self.frustum.position) + self._shift, self._picture_m))
+        return found
 
     def show(self, parts: dict[str, bool]) -> None:
         """Show or hide parts by name."""
@@ -80,6 +91,7 @@ class BodyView:
     def add_camera(self, camera: Camera, size_m: float) -> None:
         """Draw the camera of the first frame with a picture `size_m` ahead; :meth:`aim` moves it."""
         width, height = camera.size_px
+        self._picture_m = 1.5 * size_m
         fov = 2 * np.arctan(height / 2 / camera.focal_px)
         self.frustum = self.server.scene.add_camera_frustum(f"{self.name}/camera", fov, width / height, scale=size_m, color=self.colour,
                                                               thickness=2.0, thickness_units="screen", format="jpeg", jpeg_quality=75)
@@ -93,6 +105,7 @@ class BodyView:
 
     def pose(self, turned_wxyz: np.ndarray, joints_m: np.ndarray, soles_m: np.ndarray, contacts: np.ndarray) -> None:
         """Show one frame: global rotations (24, 4), joints (24, 3), heels and toes (4, 3) with their contact probabilities (4,)."""
+        self._pelvis_m = joints_m[0]
         with self.server.atomic():
             for part in (part for part in (self.mesh, self.bones) if part.visible):
                 for bone, turn, joint in zip(part.bones, turned_wxyz, joints_m, strict=True):

@@ -35,6 +35,14 @@ def test_shells_complete_commands_flags_and_plugins():
     assert "--detector" in completed("mrs run --det", 2)
     assert "blazepose" in completed("mrs run --detector bl", 3)
     assert completed("mrs run --foot-lock gr", 3) == ["ground"]
+    assert completed("mrs export RUN --to bvh,gl", 4) == ["bvh,gltf"] and "openpose" in completed("mrs export RUN --to ", 4)
+    assert completed("mrs transfer A B --synth b", 5) == ["bds"] and "mesh" in completed("mrs render A --renderer m", 4)
+
+
+def test_completing_behind_a_wrong_word_says_nothing():
+    """A word that is no command gets no candidates, and no error into the line that is typed."""
+    ended = real(_MRS_COMPLETE="bash_complete", COMP_WORDS="mrs runn --det", COMP_CWORD="2")
+    assert (ended.out.strip(), ended.err) == ("", "")
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
@@ -124,6 +132,14 @@ def test_no_color_means_no_colour(video, tmp_path):
 
     assert not re.search(r"\x1b\[(?:3[0-7]|9[0-7]|38;|4[0-7]|48;)", plain)
     assert "detector" in plain
+
+
+@pytest.mark.parametrize("arguments", [["plugins"], ["plugins", "show", "sfv"], ["models"], ["config", "show"]])
+def test_lists_fit_a_narrow_terminal(arguments):
+    """In 40 columns lists are broken between words, but for what is copied: commands, addresses, paths, checksums."""
+    lines = in_terminal(arguments, 40).replace("\r", "").split("\n")
+    long = [line for line in lines if len(line) > 40 and "Type: " not in line and "://" not in line]
+    assert not [line for line in long if max(map(len, line.split())) < 26], long
 
 
 def test_bars_fit_a_narrow_terminal(video, tmp_path):

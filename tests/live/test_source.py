@@ -24,6 +24,47 @@ def test_a_file_is_played_at_its_own_speed(tmp_path):
     assert np.allclose([shot.came_s - found[0].came_s for shot in found], times, atol=1e-3)
 
 
+@pytest.fixture
+def served(tmp_path):
+    """Serve a folder on this machine; return its address."""
+    import functools
+    import http.server
+    import threading
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=tmp_path))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.parametrize("name", ["clip.mp4", "clip.ts"])
+def test_a_stream_gives_every_frame_from_its_first(served, tmp_path, name):
+    """Nothing that was read to know the stream is lost, though it has one keyframe alone; a served file keeps its own speed."""
+    make_video(tmp_path / name, np.arange(20) / 25)
+    found = list(open_source(f"{served}/{name}"))
+    assert [number_in(shot.rgb) for shot in found] == list(range(20))
+    if name.endswith("mp4"):
+        assert abs(found[-1].came_s - found[0].came_s - 19 / 25) < 0.01
+
+
+def test_a_source_that_can_not_keep_up_is_not_dropped_for_ever():
+    """Pictures that come at half their speed: after a second behind the clock is set back, and some are in time."""
+    from mrs.live.source import LATE_S, _when_due
+
+    def slow():
+        for number in range(30):
+            time.sleep(0.1)
+            yield 0.05 * number, np.zeros((2, 2, 3), np.uint8)
+
+    late = [time.monotonic() - shot.came_s > LATE_S for shot in _when_due(slow())]
+    assert late[10] and not all(late[20:])
+
+
 def test_what_nobody_took_is_dropped_and_counted():
     """A slow taker gets the newest picture each time; taken and dropped are all that came."""
     newest, taken = Newest(shots(40, 0.01)), []

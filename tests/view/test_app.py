@@ -43,6 +43,33 @@ def test_it_serves_this_machine_alone(app):
     assert listening == {"127.0.0.1"}
 
 
+def test_the_page_asks_whether_there_is_a_gpu(app):
+    """viser's page comes with mrs's look at the renderer before anything of its own; viser itself is as it was."""
+    import viser
+
+    from mrs.view.page import LIGHT
+
+    text = urllib.request.urlopen(app.address, timeout=10).read().decode()
+    assert text.index(LIGHT) < text.index("<script data-p") and text.count("<head>") == 1
+    assert isinstance(viser.infra.WebsockServer, type)
+
+
+def test_a_picture_begins_behind_the_backdrop_unless_somebody_is_near(app):
+    """A browser's near plane is past 1 m, and at its eye while a body or a camera's picture is within reach."""
+    from types import SimpleNamespace
+
+    from mrs import view
+
+    eye = SimpleNamespace(camera=SimpleNamespace(position=app.items[0].motion.root_pos_m[0] + [0, 0, 30.0], near=0.01))
+    app.server.get_clients = lambda: {0: eye}
+    app._begin()
+    assert eye.camera.near == view.BACKDROP_M > 1
+    eye.camera.position = app.items[0].motion.root_pos_m[0] + [0, 0, 1.5]
+    app.show(0.0, again=True)
+    assert eye.camera.near == view.NEAR_M
+    del app.server.get_clients
+
+
 def test_bodies_are_where_the_motion_is(app):
     """At a time each body has that frame's joints, soles that touch are marked, the camera has its picture."""
     app.parts["skeleton"].value = True

@@ -395,137 +395,27 @@
   people.forEach((p, n) => $("who").append(personButton(p, n === 0)));
   choose("who", "person", (number) => { chosen.person = people.find((p) => p.number === +number); draw(true); });
 
-  /* ---- the view in space ---- */
-  const space = { ready: false, last: 0, cost: 40, before: false, row: new Map() };
-  /* World (x, y up, z) to plotly's (x, -z, y). */
-  const toSpace = (values, i) => [values[i], -values[i + 2], values[i + 1]];
-  function boneLines(values, row) {
-    const x = [], y = [], z = [];
-    if (row >= 0) for (let j = 1; j < JOINTS; j++) {
-      for (const joint of [PARENTS[j], j]) {
-        const p = toSpace(values, (row * JOINTS + joint) * 3);
-        x.push(p[0]); y.push(p[1]); z.push(p[2]);
-      }
-      x.push(null); y.push(null); z.push(null);
-    }
-    return { x, y, z };
-  }
-  function touchPoints(p, row) {
-    const x = [], y = [], z = [];
-    SOLES.forEach((joint, n) => {
-      if (row < 0 || p.contacts[row * 4 + n] <= TOUCHING) return;
-      const at = toSpace(p.joints, (row * JOINTS + joint) * 3);
-      x.push(at[0]); y.push(at[1]); z.push(at[2]);
-    });
-    return { x, y, z };
-  }
-  function extent() {
-    const low = [Infinity, Infinity, Infinity], high = [-Infinity, -Infinity, -Infinity];
-    for (const p of people) for (let i = 0; i < p.joints.length; i += 3) {
-      toSpace(p.joints, i).forEach((v, axis) => { low[axis] = Math.min(low[axis], v); high[axis] = Math.max(high[axis], v); });
-    }
-    return { low: [low[0] - 0.6, low[1] - 0.6, Math.min(low[2], 0) - 0.02], high: [high[0] + 0.6, high[1] + 0.6, high[2] + 0.15] };
-  }
-  function floorLines({ low, high }) {
-    const x = [], y = [], z = [], a = low.map(Math.floor), b = high.map(Math.ceil);
-    for (let m = a[0]; m <= b[0]; m++) { x.push(m, m, null); y.push(a[1], b[1], null); z.push(0, 0, null); }
-    for (let m = a[1]; m <= b[1]; m++) { x.push(a[0], b[0], null); y.push(m, m, null); z.push(0, 0, null); }
-    return { x, y, z };
-  }
-  function traces(t) {
-    const size = clamp($("space").clientWidth / 900, 0.55, 1);
-    const line = (more) => ({ type: "scatter3d", mode: "lines", hoverinfo: "skip", showlegend: false, connectgaps: false, ...more });
-    const floor = line({ ...floorLines(extent()), name: "ground", line: { color: colour("line"), width: 2 } });
-    const out = [floor];
-    for (const p of people) {
-      const row = rowAt(p, t), path = { x: [], y: [], z: [] };
-      for (let r = 0; r < p.times.length; r++) {
-        const at = toSpace(p.joints, r * JOINTS * 3);
-        path.x.push(at[0]); path.y.push(at[1]); path.z.push(at[2]);
-      }
-      out.push(line({ ...path, name: `path of ${p.number}`, line: { color: p.colour, width: 3 }, opacity: 0.5 }));
-      out.push(line({ ...(p.before ? boneLines(p.before, -1) : boneLines(p.joints, -1)), name: `lifted ${p.number}`, line: { color: colour("before"), width: 4 } }));
-      out.push(line({ ...boneLines(p.joints, row), name: `person ${p.number}`, mode: "lines+markers", line: { color: p.colour, width: 9 * size },
-        marker: { color: p.colour, size: 3.5 * size } }));
-      out.push({ type: "scatter3d", mode: "markers", hoverinfo: "skip", showlegend: false, name: `contacts of ${p.number}`, ...touchPoints(p, row),
-        marker: { color: colour("touch"), size: 7 * size, symbol: "circle", opacity: 0.9 } });
-    }
-    return out;
-  }
-  function layout() {
-    const { low, high } = extent(), axis = (n) => ({ range: [low[n], high[n]], visible: false, showspikes: false });
-    return { margin: { l: 0, r: 0, t: 0, b: 0 }, paper_bgcolor: "rgba(0,0,0,0)", modebar: { bgcolor: "rgba(0,0,0,0)", color: colour("before"), activecolor: colour("accent") }, showlegend: false, uirevision: "keep",
-      scene: { aspectmode: "data", xaxis: axis(0), yaxis: axis(1), zaxis: axis(2), bgcolor: "rgba(0,0,0,0)", dragmode: "orbit",
-        camera: { eye: eye(low, high), up: { x: 0, y: 0, z: 1 } } } };
-  }
-  /* Seen from in front and above, across the longer way. */
-  function eye(low, high) {
-    const wide = high[0] - low[0], deep = high[1] - low[1], away = Math.max(0.85, 1.15 * $("space").clientHeight / $("space").clientWidth);
-    return wide > deep ? { x: 0.35 * away, y: -1.35 * away, z: 0.5 * away } : { x: 1.35 * away, y: -0.35 * away, z: 0.5 * away };
-  }
-  function startSpace() {
-    const place = $("space");
-    Plotly.newPlot(place, traces(clock.t), layout(), { displaylogo: false, responsive: true, scrollZoom: true,
-      modeBarButtons: [["toImage", "pan3d", "orbitRotation", "resetCameraDefault3d"]] }).then(() => { space.ready = true; drawSpace(true); });
-    for (const p of people) {
-      const button = personButton(p, true);
-      button.addEventListener("click", () => {
-        p.shown = !p.shown;
-        button.setAttribute("aria-pressed", p.shown);
-        const n = people.indexOf(p);
-        Plotly.restyle(place, { visible: p.shown }, [1, 2, 3, 4].map((k) => k + 4 * n));
-        draw(true);
-      });
-      $("shown").append(button);
-    }
-    if (people.some((p) => p.before)) {
-      const button = document.createElement("button");
-      button.type = "button"; button.id = "lifted"; button.textContent = "before refinement"; button.setAttribute("aria-pressed", "false");
-      button.addEventListener("click", () => {
-        space.before = !space.before;
-        button.setAttribute("aria-pressed", space.before);
-        drawSpace(true);
-      });
-      $("shown").append(button);
-    }
-  }
-  function drawSpace(now) {
-    if (!space.ready || (!now && performance.now() - space.last < 2 * space.cost + 2 * clock.gap)) return;
-    const began = performance.now(), update = { x: [], y: [], z: [] }, which = [];
-    const put = (n, values) => { which.push(n); for (const k of ["x", "y", "z"]) update[k].push(values[k]); };
-    people.forEach((p, n) => {
-      const row = rowAt(p, clock.t);
-      if (!now && space.row.get(p) === row) return;
-      space.row.set(p, row);
-      put(2 + 4 * n, space.before && p.before ? boneLines(p.before, row) : boneLines(p.joints, -1));
-      put(3 + 4 * n, boneLines(p.joints, row));
-      put(4 + 4 * n, touchPoints(p, row));
-    });
-    if (which.length) Plotly.restyle($("space"), update, which);
-    space.last = performance.now();
-    space.cost = clamp(0.8 * space.cost + 0.2 * (space.last - began), 8, 400);
-  }
-
   /* ---- everything at one time ---- */
   function draw(now) {
     const t = clamp(clock.t, 0, duration);
     if (document.activeElement !== $("scrub") || clock.playing) $("scrub").value = t / duration;
     $("clock").textContent = t.toFixed(2) + " s";
-    drawSide(t); drawCurve(t); drawSheet(t); drawSpace(now);
+    drawSide(t); drawCurve(t); drawSheet(t); space.draw(now);
   }
   addEventListener("resize", () => draw(true));
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
     draw(true);
-    if (space.ready) Plotly.restyle($("space"), { "line.color": colour("line") }, [0]);
+    space.recolour();
   });
+  const space = viewInSpace({ $, PARENTS, JOINTS, TOUCHING, SOLES, people, clock, colour, clamp, rowAt, personButton, draw });
   draw(true);
   window.mrsReport = { clock, people, seek };
-  /* The library of the view in space is large: it is read once the page stands. */
+  /* The library of the view in space is large: it is read once the page stands and has been painted. */
   function readLibrary() {
     const script = document.createElement("script");
     script.textContent = $("plotly").textContent;
     document.head.append(script);
-    startSpace();
+    space.start();
   }
-  addEventListener("load", () => setTimeout(readLibrary, 60));
+  addEventListener("load", () => requestAnimationFrame(() => setTimeout(readLibrary)));
 })();
