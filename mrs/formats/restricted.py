@@ -40,6 +40,8 @@ def read(path: Path | str, what: str, told: tuple[str, ...] = TOLD) -> Any:
             head = file.read(8)
         if zipfile.is_zipfile(path):
             return _zipped(path, told)
+        if head.startswith(b"PK\x03\x04"):
+            raise EOFError
         return _unpacked(path, head, told)
     except FileNotFoundError:
         raise InputError(f"Expected {what} at {path}, but there is no such file.") from None
