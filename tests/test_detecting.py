@@ -120,7 +120,9 @@ def test_a_keypoint_set_of_its_own_goes_through_files(tmp_path):
     points = np.arange(30.0).reshape(1, 10, 3) / 30
     odd = Odd((SimpleNamespace(id=i, time_s=i / 30), People(points, np.array([[0.0, 0, 9, 9]]), np.ones(1))) for i in range(3))
     odd.keypoints = own
-    found, _ = detecting.detect(Clip(), odd, Parts(tmp_path, "k"), lambda done, total=None, found=None: None)
+    clip = Clip()
+    clip.warnings = []
+    found, _ = detecting.detect(clip, odd, Parts(tmp_path, "k"), lambda done, total=None, found=None: None)
     assert found.keypoints == own
     track = Track(1, own, found.frame_ids, found.times_s, np.repeat(points, 3, 0), np.tile([0.0, 0, 9, 9], (3, 1)))
     Tracks((track,), (64, 48), found.frame_ids, found.times_s, ()).save(tmp_path / "tracks.npz")
