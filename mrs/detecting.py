@@ -14,7 +14,7 @@ import numpy as np
 from mrs import npz
 from mrs.errors import InputError, MrsError, PluginError
 from mrs.runfolder import write_refusal
-from mrs.skeletons import keypoint_set
+from mrs.skeletons import Keypoints, keypoint_set
 from mrs.tracks import Detections, People, Tracks
 
 CHECKPOINT_S = 10.0
@@ -134,7 +134,7 @@ def _stream(video, detector, found, seen: Seen, parts: Parts, resumable: bool, u
     def save() -> None:
         state = detector.get_state() if resumable else {}
         seen.seconds, seen.warnings = before_s + time.monotonic() - start, list(video.warnings)
-        parts.write(seen, saved, state, detector.keypoints)
+        parts.write(seen, saved, state, keypoint_set(detector.keypoints).name)
 
     with _between_frames() as interrupted:
         for frame, people in found:
@@ -183,9 +183,9 @@ def _nothing():
 
 def _declared_keypoints(detector):
     name = getattr(detector, "keypoints", None)
-    if not isinstance(name, str):
+    if not isinstance(name, (str, Keypoints)):
         raise PluginError(f"Expected detector '{detector.name}', which yields frame by frame, to have a class attribute "
-                          f"keypoints = \"coco-17\" or another set, but got {name!r}.")
+                          f"keypoints = \"coco-17\", another set's name, or Keypoints of its own, but got {name!r}.")
     return keypoint_set(name)
 
 

@@ -100,7 +100,7 @@ class Registry:
             return text, {}
         argument = argument or source or ""
         if not argument:
-            raise UsageError(f"Expected --{stage} {name}:{reads.cls.takes}, {stages.summary(reads.cls).rstrip('.').lower()}, "
+            raise UsageError(f"Expected --{stage} {name}:{reads.cls.takes}, to {_begun_low(stages.summary(reads.cls).rstrip('.'))}, "
                              f"but got '{text}'.")
         return f"{name}:", {"source": argument}
 
@@ -108,12 +108,27 @@ class Registry:
         """Make a ready instance of a plugin with its options, seed and device set, and a lifter's body (None: the embedded one)."""
         entry = self.get(stage, name)
         stages.require(entry.cls)
+        self._refuse_options_of_others(entry, values or {})
         built = options.build(entry.cls, values or {}, stage)
         plugin = entry.cls()
         plugin.options, plugin.seed, plugin.device = built, seed, device
         if stage == "lifter":
             plugin.body = body
         return plugin
+
+    def _refuse_options_of_others(self, entry: Entry, values: dict) -> None:
+        """Say whose option it is that a plugin does not know, where another of its stage does. Raises UsageError."""
+        own = {info.name for info in options.describe(entry.cls)}
+        for key in values.keys() - own:
+            whose = [e.name for e in self.entries.values() if e.stage == entry.stage and key in {i.name for i in options.describe(e.cls)}]
+            if whose:
+                raise UsageError(f"Unknown option '{entry.stage}.{key}' of {entry.name}: it belongs to {', '.join(whose[:4])}. "
+                                 f"Type: --{entry.stage} {whose[0]}{'FILE' if whose[0].endswith(':') else ''}, or leave the option out.")
+
+
+def _begun_low(text: str) -> str:
+    """A sentence as the rest of another one: names keep their capitals."""
+    return text if text[1:2].isupper() else text[:1].lower() + text[1:]
 
 
 def load(extra: tuple[str, ...] = ()) -> Registry:

@@ -100,8 +100,12 @@ def mirrored(name: str) -> str:
     return "left_" + name[6:] if name.startswith("right_") else name
 
 
-def keypoint_set(name: str) -> Keypoints:
-    """Return a keypoint set by name."""
+def keypoint_set(name: str | Keypoints, names: tuple[str, ...] | None = None) -> Keypoints:
+    """Return a keypoint set by name; one of a plugin's own, or of its points' `names` in a file, as it is."""
+    if isinstance(name, Keypoints):
+        return name
+    if names and name not in KEYPOINT_SETS:
+        return Keypoints(name, tuple(names))
     try:
         return KEYPOINT_SETS[name]
     except KeyError:

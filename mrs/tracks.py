@@ -10,7 +10,7 @@ import numpy as np
 
 from mrs import npz
 from mrs.errors import InputError
-from mrs.skeletons import Keypoints, keypoint_set
+from mrs.skeletons import KEYPOINT_SETS, Keypoints, keypoint_set
 
 MASK_SIDE = 64
 
@@ -138,7 +138,7 @@ class Tracks:
                 if value is not None:
                     arrays[f"{track.person:02d}/{name}"] = value
         meta = {
-            "people": [{"person": t.person, "keypoints": t.keypoints.name} for t in self.people],
+            "people": [{"person": t.person, "keypoints": t.keypoints.name, **_own_names(t.keypoints)} for t in self.people],
             "size_px": [int(v) for v in self.size_px],
             "history": list(self.history),
         }
@@ -165,7 +165,12 @@ def _read_track(arrays: dict[str, np.ndarray], entry: dict) -> Track:
     prefix = f"{entry['person']:02d}/"
     required, optional = _TRACK_ARRAYS[:4], _TRACK_ARRAYS[4:]
     values: dict[str, Any] = {n: arrays[prefix + n] for n in required} | {n: arrays.get(prefix + n) for n in optional}
-    return Track(person=int(entry["person"]), keypoints=keypoint_set(entry["keypoints"]), **values)
+    return Track(person=int(entry["person"]), keypoints=keypoint_set(entry["keypoints"], entry.get("keypoint_names")), **values)
+
+
+def _own_names(keypoints: Keypoints) -> dict[str, list[str]]:
+    """What a file says beside the name of a set that a plugin brought: its points, in order."""
+    return {} if KEYPOINT_SETS.get(keypoints.name) == keypoints else {"keypoint_names": list(keypoints.names)}
 
 
 def _validate(track: Track, where: str) -> None:

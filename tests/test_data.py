@@ -1,5 +1,6 @@
 """The embedded assets and their cards."""
 
+import json
 import re
 from pathlib import Path
 
@@ -43,3 +44,26 @@ def test_wrong_sum_is_refused_only_on_request(tmp_path, monkeypatch):
     assert data.asset_path(name) == tmp_path / name
     with pytest.raises(MissingError, match=f"sha256 {data.EMBEDDED[name].sha256}, but got [0-9a-f]{{64}}"):
         data.asset_path(name, verify=True)
+
+
+def test_cards_have_no_gaps():
+    """No card has a place that was to be filled in later."""
+    for path in Path(data.__file__).parent.rglob("*.md"):
+        assert not re.search(r"@[A-Z_]+@|TODO|TBD|FIXME", path.read_text()), path
+
+
+def test_the_lifters_card_says_what_the_file_says():
+    """Recipe and numbers on the card of hmr.safetensors are those in its header."""
+    from safetensors import safe_open
+
+    path = data.asset_path("models/hmr.safetensors")
+    with safe_open(str(path), "np") as file:
+        told = json.loads(file.metadata()["told"])
+        count = sum(file.get_tensor(name).size for name in file.keys())  # noqa: SIM118
+    card = (path.parent / "README.md").read_text().split("## hmr\n")[1].split("\n## ")[0]
+    recipe, contacts = told["recipe"], told["contacts_held_out"]
+    said = (f"{count / 1e6:.1f} million", f"--minutes {recipe['minutes']}", f"--batch {recipe['batch']}", f"--reel {recipe['reel']}", "--rate 1.2e-3",
+            f"--ema {recipe['ema']}", f"{told['step']:,} steps", f"{told['seconds']:.0f} s", f"{told['pa']:.1f} mm", f"{told['pa_2d']:.1f} without",
+            f"precision {contacts['precision']}", f"recall {contacts['recall']}", "Licence", "- Data", "- Limits")
+    assert recipe["rate"] == 1.2e-3 and count < 5e6
+    assert [words for words in said if words not in " ".join(card.split())] == []

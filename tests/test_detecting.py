@@ -1,13 +1,15 @@
 import os
 import signal
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from mrs import detecting
+from mrs import detecting, plugins
 from mrs.detecting import Parts, Seen
 from mrs.errors import PluginError
-from mrs.tracks import People
+from mrs.skeletons import Keypoints
+from mrs.tracks import People, Track, Tracks
 
 
 def people(count: int, **extra) -> People:
@@ -109,6 +111,25 @@ def test_a_generator_without_a_keypoint_set_is_refused(tmp_path):
     odd.keypoints = None
     with pytest.raises(PluginError, match="class attribute"):
         detecting.detect(Clip(), odd, Parts(tmp_path, "k"), lambda done, total=None, found=None: None)
+
+
+def test_a_keypoint_set_of_its_own_goes_through_files(tmp_path):
+    """A detector's own points are detected, tracked in a file that says their names, and lifted by the lifter that knows any."""
+    names = tuple(f"{side}_{part}" for part in ("hip", "knee", "ankle", "shoulder", "wrist") for side in ("left", "right"))
+    own = Keypoints("own-10", names)
+    points = np.arange(30.0).reshape(1, 10, 3) / 30
+    odd = Odd((SimpleNamespace(id=i, time_s=i / 30), People(points, np.array([[0.0, 0, 9, 9]]), np.ones(1))) for i in range(3))
+    odd.keypoints = own
+    clip = Clip()
+    clip.warnings = []
+    found, _ = detecting.detect(clip, odd, Parts(tmp_path, "k"), lambda done, total=None, found=None: None)
+    assert found.keypoints == own
+    track = Track(1, own, found.frame_ids, found.times_s, np.repeat(points, 3, 0), np.tile([0.0, 0, 9, 9], (3, 1)))
+    Tracks((track,), (64, 48), found.frame_ids, found.times_s, ()).save(tmp_path / "tracks.npz")
+    back = Tracks.load(tmp_path / "tracks.npz").person(1)
+    assert back.keypoints == own and (back.keypoints_px == track.keypoints_px).all()
+    registry = plugins.load()
+    assert not registry.make("lifter", "hmr").suits(back) and registry.make("lifter", "smplify").suits(back)
 
 
 def test_an_ignored_interrupt_stays_ignored():

@@ -113,6 +113,15 @@ def test_a_made_plugin_has_options_seed_and_device(good):
         plugins.load((good,)).make("lifter", "good", {"x": 1})
 
 
+def test_an_option_of_another_plugin_is_said_with_its_owner():
+    """Whoever gives a checkpoint to the wrong lifter is told the right one; a source that is missing is asked for with names as they are written."""
+    registry = plugins.load()
+    with pytest.raises(UsageError, match="'lifter.checkpoint' of hmr: it belongs to hmr-image. Type: --lifter hmr-image"):
+        registry.make("lifter", "hmr", {"checkpoint": "x.pt"})
+    with pytest.raises(UsageError, match=r"--lifter wham:FILE, to read WHAM's wham_output\.pkl \(Shin"):
+        registry.resolve("lifter", "wham")
+
+
 def test_missing_needs_name_the_command(tmp_path):
     """A plugin whose modules are absent loads, and says how to install them when it is asked for."""
     needs = lifter("needs = ('no_such_module_at_all', 'json')\nextra = 'odd'")

@@ -84,6 +84,8 @@ def _betas(arrays: dict[str, np.ndarray], body: Body) -> np.ndarray:
 def _arrays(path: Path) -> dict[str, np.ndarray]:
     """Load the arrays of numbers that are used; objects, which only pickle could read, are refused."""
     wanted = ("poses", "root_orient", "pose_body", "trans", "betas", "rest_pelvis_m", *RATES)
+    if path.is_file() and not zipfile.is_zipfile(path):
+        raise InputError(f"Expected an AMASS file at {path}, but it is no npz, or a part of one.")
     try:
         with np.load(path, allow_pickle=False) as file:
             names = set(file.files)

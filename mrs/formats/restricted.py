@@ -40,13 +40,26 @@ def read(path: Path | str, what: str, told: tuple[str, ...] = TOLD) -> Any:
             head = file.read(8)
         if zipfile.is_zipfile(path):
             return _zipped(path, told)
+        if head.startswith(b"PK\x03\x04"):
+            raise EOFError
         return _unpacked(path, head, told)
     except FileNotFoundError:
         raise InputError(f"Expected {what} at {path}, but there is no such file.") from None
     except InputError:
         raise
     except Exception as error:  # noqa: BLE001 (the unpickler raises whatever it meets in broken files)
-        raise InputError(f"Expected {what} in {path}, but it can't be read: {reason(error)}.") from None
+        raise InputError(f"Expected {what} in {path}, but it can't be read: {_reason(error)}.") from None
+
+
+def _reason(error: Exception) -> str:
+    """What is wrong with a file, where Python's unpickler says a bare number or nothing."""
+    if isinstance(error, IsADirectoryError):
+        return "it is a folder"
+    if isinstance(error, EOFError):
+        return "it ends too early"
+    if isinstance(error, KeyError) or "persistent IDs" in str(error):
+        return "it is no such file, or a part of one"
+    return reason(error)
 
 
 def _zipped(path: Path, told: tuple[str, ...]) -> Any:

@@ -7,12 +7,13 @@ and the actions of ACTIONS_APART have no other clip in the corpus either.
 from __future__ import annotations
 
 import json
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from mrs.errors import InputError
+from mrs.errors import InputError, reason
 
 RATE_HZ = 30.0
 HELD_OUT = ("test_", "humanoid3d_dance_a", "sie_humanoid3d_punch_forward00", "humanoid3d_roll", "humanoid3d_crawl",
@@ -85,6 +86,8 @@ def save(clips: Clips, path: Path) -> None:
 
 
 def _packed(path: Path) -> Clips:
+    if not zipfile.is_zipfile(path):
+        raise InputError(f"Expected a corpus at {path}, but the file is none, or a part of one. Type: mrs data any FOLDER -o CORPUS")
     try:
         with np.load(path, allow_pickle=False) as file:
             meta = json.loads(str(file["meta"]))
@@ -92,6 +95,6 @@ def _packed(path: Path) -> Clips:
             rest = {name: file[name] for name in ("root_m", "first", "frames", "held", "betas")}
         if meta["kind"] != "lifter-corpus":
             raise ValueError(f"it holds '{meta['kind']}'")
-    except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
-        raise InputError(f"Expected a corpus at {path}, but it can't be read: {error}. Type: mrs data any FOLDER -o CORPUS") from None
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        raise InputError(f"Expected a corpus at {path}, but it can't be read: {reason(error)}. Type: mrs data any FOLDER -o CORPUS") from None
     return Clips(quat, names=tuple(meta["names"]), labels=tuple(meta["labels"]), **rest)

@@ -38,9 +38,10 @@ def seen_of(track, camera, min_confidence: float = 0.0, use_3d: bool = True, dev
     rays = np.where(flat[..., 2:] > 0, (flat[..., :2] - K[..., :2, 2]) / K[..., [0, 1], [0, 1]], 0)
     known = use_3d and track.keypoints3d_m is not None and track.keypoints.name == "blazepose-33"
     deep = chosen(track.keypoints, track.keypoints3d_m.astype(float))[:, : len(DEEP)] if known else np.zeros((len(track), len(DEEP), 3))
+    whole = np.isfinite(deep).all((1, 2))
     up = np.broadcast_to(camera.R, (len(track), 3, 3))[:, :, 1]
     put = lambda values: torch.as_tensor(np.ascontiguousarray(values), dtype=torch.float32, device=device)[None]
-    return Seen(put(np.concatenate([rays, flat[..., 2:]], -1)), put(deep), put(known * track.seen), put(track.times_s - track.times_s[0]),
+    return Seen(put(np.concatenate([rays, flat[..., 2:]], -1)), put(np.where(whole[:, None, None], deep, 0)), put(known * track.seen * whole), put(track.times_s - track.times_s[0]),
                 put(up), torch.full((1,), float(camera.is_still), device=device))
 
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from mrs import rotations
 from mrs.body import load_body
+from mrs.body.landmark_ik import STATURE_M
 from mrs.errors import InputError, UsageError
 from mrs.lifting.foreign import BRIDGED_S, UNSEEN
 from mrs.lifting.placing import LIMBS, filled, joint_confidence, lines
@@ -43,6 +44,13 @@ def lift(motion: Motion, video, track: Track, offset_s: float, min_confidence: f
     poor = [f"it meets person {track.person} only to {100 * error:.0f} % of the height; check lifter.offset_s and --person."] if (
         error > POOR_HEIGHTS) else []
     return found, poor
+
+
+def stature_for(body, stature_m: float | None) -> float | None:
+    """The height that is known, else an adult's; None on a body that takes the file's own shape."""
+    if stature_m is None and getattr(body, "family", None) not in ("SMPL-H", "SMPL-X"):
+        return STATURE_M[0]
+    return stature_m
 
 
 def fitted(body, track: Track, quats: np.ndarray, root: np.ndarray, betas: np.ndarray, camera, rows: np.ndarray,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -35,6 +36,12 @@ def resected_root(body: Body, track: Track, turned: np.ndarray, betas: np.ndarra
         chosen[~seen] = 0
     root, _ = resect(marks, track.keypoints_px[..., :2], chosen, K, robust_px=0.03 * track.heights_px())
     return root
+
+
+def with_numbers(track: Track) -> Track:
+    """The same track with points that are no numbers left unseen."""
+    known = np.isfinite(track.keypoints_px).all(-1, keepdims=True)
+    return track if known.all() else replace(track, keypoints_px=np.where(known, track.keypoints_px, 0))
 
 
 def from_pixels(pixel: np.ndarray, per_metre: np.ndarray, K: np.ndarray) -> np.ndarray:

@@ -291,7 +291,8 @@ def run(trainer: Trainer, out: Path, test: measure.Test, tell, *, look_s: float 
             last = time.monotonic()
             if stop:
                 return
-    _look(trainer, out, test, tell, publish)
+    if trainer.told != trainer.step_count or not (out / BEST).is_file():
+        _look(trainer, out, test, tell, publish)
 
 
 def _look(trainer: Trainer, out: Path, test: measure.Test, tell, publish: Path | None) -> None:
@@ -343,7 +344,6 @@ def session(data, out: Path, recipe: Recipe, *, device: str = "cpu", bank: Path 
             look_s: float = 20.0, until_s: float | None = None, publish: Path | None = None, start: Path | None = None) -> Path:
     """Train in a run folder and return the path of the weights."""
     out = Path(out)
-    out.mkdir(parents=True, exist_ok=True)
     state = load(out / CHECKPOINT, "cpu") if resume else None
     begin = None if start is None else _weights(Path(start))
     if state is not None:
@@ -357,6 +357,7 @@ def session(data, out: Path, recipe: Recipe, *, device: str = "cpu", bank: Path 
         raise UsageError("Expected either --steps or --minutes, which say when to stop.")
     clips = corpus.load(data)
     trainer = Trainer(recipe, clips, device, bank)
+    out.mkdir(parents=True, exist_ok=True)
     if state is not None:
         trainer.restore(state)
     elif begin is not None:

@@ -143,7 +143,8 @@ class AmassFile:
         from mrs.lifting import mocap
 
         o = self.options
-        motion = amass.read(o.source, up=o.up, stature_m=o.stature_m, floor="file", body=load_body(self.body))
+        body = load_body(self.body)
+        motion = amass.read(o.source, up=o.up, stature_m=mocap.stature_for(body, o.stature_m), floor="file", body=body)
         found, notes = mocap.lift(motion, video, track, o.offset_s, o.min_confidence, o.source)
         video.warnings += [f"{o.source}: {note}" for note in notes]
         return found

@@ -40,9 +40,11 @@ class Hmr:
         from mrs import rotations
         from mrs.body import load_body
         from mrs.lifting import lift as lifting
+        from mrs.lifting.placing import with_numbers
         from mrs.world import to_world
         from mrs.world.contact_net import foot_contacts
 
+        track = with_numbers(track)
         self._refuse(track)
         body, camera = load_body(self.body), video.camera
         seen = lifting.seen_of(track, camera, self.options.min_confidence, self.options.landmarks, self.device)

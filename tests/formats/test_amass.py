@@ -169,3 +169,13 @@ def test_npz_files_are_told_apart_by_what_they_hold(tmp_path):
     for name in ("c.npz", "d.npz"):
         with pytest.raises(InputError, match="written by mrs"):
             read_motion(tmp_path / name, registry)
+
+
+def test_a_pickle_is_not_recommended(tmp_path):
+    """What is no npz is refused without NumPy's advice to load it unsafely."""
+    import pickle
+
+    (tmp_path / "a.npz").write_bytes(pickle.dumps({"poses": 1}))
+    with pytest.raises(InputError, match="no npz") as told:
+        amass.read(tmp_path / "a.npz")
+    assert "unsafe" not in str(told.value) and "allow_pickle" not in str(told.value)

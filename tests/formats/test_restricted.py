@@ -187,3 +187,13 @@ def test_cut_files_are_refused_in_a_line(tmp_path):
 def test_a_file_that_is_not_there(tmp_path):
     with pytest.raises(InputError, match="no such file"):
         restricted.read(tmp_path / "gone.pkl", "a result")
+
+
+@pytest.mark.parametrize(("data", "words"), [(b"", "it ends too early"), (b"\xa5" * 40, "it is no such file"), (b"PK\x03\x04" + b"x" * 400, "it ends too early")])
+def test_what_is_no_pickle_is_said_in_words(tmp_path, data, words):
+    """Not by a bare number or the name of an exception, as the unpickler does."""
+    (tmp_path / "x.pt").write_bytes(data)
+    with pytest.raises(InputError, match=words):
+        restricted.read(tmp_path / "x.pt", "a checkpoint")
+    with pytest.raises(InputError, match="it is a folder"):
+        restricted.read(tmp_path, "a checkpoint")

@@ -187,6 +187,15 @@ def test_motion_capture_finds_the_camera_that_filmed_it(tmp_path, case, turn):
     assert film.warnings == [] and (motion.confidence > 0.9).all()
 
 
+def test_motion_capture_is_an_adult_unless_told(tmp_path, case):
+    """SMPL-H's betas mean nothing on the embedded body, whose mean is 1.82 m tall."""
+    track, truth = case
+    files.amass(tmp_path / "a.npz", truth, 30.0)
+    for given, wanted in (({}, 1.72), ({"stature_m": 1.6}, 1.6)):
+        motion = plugins.load().make("lifter", "amass:", {"source": str(tmp_path / "a.npz"), **given}).lift(Film(truth.camera), track)
+        assert abs(load_body().stature_m(motion.betas) - wanted) < 0.01
+
+
 def test_motion_capture_of_something_else_is_said(tmp_path, case):
     track, truth = case
     other = walker(np.arange(60) / 60, speed_m_s=0.9)[0]

@@ -1,5 +1,7 @@
 """Training: exact resume, falling loss, whole files, plain refusals."""
 
+import json
+
 import pytest
 import torch
 
@@ -37,6 +39,25 @@ def test_resume_is_exact(data, tmp_path):
         for name, value in one[part].items():
             assert torch.equal(value, two[part][name]), name
     assert len((tmp_path / "cut" / train.LOG).read_text().splitlines()) == 2
+
+
+def test_every_look_is_one_row_with_the_loss(data, tmp_path):
+    """The last look is not written twice, and going on with what is finished changes nothing; no row has a loss of nothing."""
+    recipe = train.Recipe(steps=4, **TINY)
+    for resume in (False, True):
+        train.session([data], tmp_path / "run", recipe, look_s=0.0, resume=resume)
+        rows = [json.loads(line) for line in (tmp_path / "run" / train.LOG).read_text().splitlines()]
+        assert [row["step"] for row in rows] == [2, 4] and all(row["joints"] > 0 for row in rows)
+    assert train.load(tmp_path / "run" / train.BEST)["told"]["joints"] > 0
+
+
+def test_what_is_refused_leaves_no_folder(data, tmp_path):
+    """A bank or a corpus that is not there: nothing is made."""
+    recipe = train.Recipe(steps=1, **TINY)
+    for made in ({"data": [data], "bank": tmp_path / "none.npz"}, {"data": [tmp_path / "none"]}):
+        with pytest.raises(InputError):
+            train.session(out=tmp_path / "run", recipe=recipe, **made)
+    assert not (tmp_path / "run").exists()
 
 
 def test_loss_falls(data):

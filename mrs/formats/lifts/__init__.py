@@ -80,8 +80,10 @@ class Lift:
             raise InputError(f"Expected frames of person {self.label} in {where}, but there is none.")
         for name, shape in shapes.items():
             value = getattr(self, name)
-            if value is not None and (value.shape != shape or not np.isfinite(value).all()):
-                raise InputError(f"Expected {name} of person {self.label} in {where} to be {shape} finite numbers, but got {value.shape}.")
+            if value is not None and value.shape != shape:
+                raise InputError(f"Expected {name} of person {self.label} in {where} to be {shape} numbers, but got {value.shape}.")
+            if value is not None and not np.isfinite(value).all():
+                raise InputError(f"Expected {name} of person {self.label} in {where} to be finite numbers, but got NaN or infinity.")
         if np.abs(self.turned @ np.swapaxes(self.turned, -1, -2) - np.eye(3)).max() > 0.05 or (np.linalg.det(self.turned) < 0).any():
             raise InputError(f"Expected rotations of person {self.label} in {where}, but some matrices are none.")
         _, rows = np.unique(self.frames, return_index=True)

@@ -73,7 +73,7 @@ def read_wham(path: Path, size_px: tuple[int, int]) -> list[Lift]:
         pose = numbers(person["pose"], (0, 72), "pose", path)
         turned = matrices(pose)
         world = person.get("pose_world")
-        to_up = None if world is None else matrices(numbers(world, (0, 72), "pose_world", path))[:, 0] @ np.swapaxes(turned[:, 0], -1, -2)
+        to_up = None if world is None else _to_up(numbers(world, (0, 72), "pose_world", path), turned, "pose_world", path)
         out.append(Lift(label, _frames(person["frame_ids"]), turned, ten(person["betas"], len(pose)), to_up=to_up,
                         trans_m=numbers(person["trans"], (0, 3), "trans", path), K=_diagonal(size_px, len(pose))).checked(str(path)))
     return out
@@ -98,7 +98,7 @@ def read_gvhmr(path: Path, size_px: tuple[int, int]) -> list[Lift]:
     outside = held.get("smpl_params_global")
     to_up = None
     if isinstance(outside, dict) and outside.get("global_orient") is not None:
-        to_up = matrices(numbers(outside["global_orient"], (0, 3), "global_orient", path))[:, 0] @ np.swapaxes(turned[:, 0], -1, -2)
+        to_up = _to_up(numbers(outside["global_orient"], (0, 3), "global_orient", path), turned, "global_orient of smpl_params_global", path)
     lift = Lift("0", np.arange(count), turned, ten(inside["betas"], count), "SMPL-X", numbers(inside["transl"], (0, 3), "transl", path), K,
                 every=True, to_up=to_up)
     return [lift.checked(str(path))]
@@ -115,6 +115,13 @@ def read_gvhmr_world(path: Path, size_px: tuple[int, int]) -> list[Lift]:
     lift = Lift("0", np.arange(len(turned)), turned, ten(outside["betas"], len(turned)), "SMPL-X", numbers(outside["transl"], (0, 3), "transl", path),
                 every=True)
     return [lift.checked(str(path))]
+
+
+def _to_up(world: np.ndarray, turned: np.ndarray, name: str, path) -> np.ndarray:
+    """Rotations (N, 3, 3) from the camera's axes to the world's, of the root's axis-angles there and rotations (N, 24, 3, 3) here."""
+    if len(world) != len(turned):
+        raise InputError(f"Expected {name} in {path} for each of {len(turned)} poses, but got {len(world)}.")
+    return matrices(world)[:, 0] @ np.swapaxes(turned[:, 0], -1, -2)
 
 
 def _posed(inside: dict, path) -> np.ndarray:

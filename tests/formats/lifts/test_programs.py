@@ -1,5 +1,7 @@
 """Each program's file says the motion it was made of: axes, pelvis against trans, order of joints, cameras, frames and ids."""
 
+import pickle
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +9,7 @@ import torch
 from mrs import rotations
 from mrs.body import load_body
 from mrs.errors import InputError
+from mrs.formats import restricted
 from mrs.formats.lifts import programs
 from mrs.world import level_camera
 from tests.body.poses import random_quats
@@ -146,3 +149,16 @@ def test_other_pickles_are_refused_in_a_line(tmp_path, name, held):
     with pytest.raises(InputError, match="Expected") as refused:
         getattr(programs, f"read_{name}")(tmp_path / "x.pkl", SIZE)
     assert "\n" not in str(refused.value)
+
+
+def test_what_does_not_fit_is_said_in_words(tmp_path):
+    """NaN is called NaN; two arrays of other lengths are named with both."""
+    path = tmp_path / "w.pkl"
+    for name, change, words in (("trans", lambda v: v * np.nan, "got NaN or infinity"), ("pose", lambda v: v[:5], "for each of 5 poses, but got")):
+        files.wham(path, truth(), SIZE)
+        held = restricted.read(path, "a result")
+        person = next(iter(held.values()))
+        person[name] = change(person[name])
+        path.write_bytes(pickle.dumps(held))
+        with pytest.raises(InputError, match=words):
+            programs.read_wham(path, SIZE)
