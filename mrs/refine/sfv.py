@@ -31,7 +31,7 @@ OVERLAP_S = 0.5
 TRUST_HEIGHTS = 0.05
 TRUST_S = 0.1
 """Trust is a mean over about this time: that of a frame alone hangs on its noise, and on the frame rate."""
-UNSEEN_PULL = 0.2
+UNSEEN_PULL = 0.15
 """Trust in the way that leads through what was not seen."""
 SURE_S = 0.5
 _SPACES = {"pose": "pose", "hybrid": "hybrid"}
