@@ -23,6 +23,7 @@ class Recipe:
     batch: int = 192
     lr: float = 1.5e-3
     latent: int = 64
+    seen: int = 256
     width: int = 192
     cell: int = 192
     halflife_s: float = 0.12
