@@ -82,7 +82,7 @@ class LinearEncoder(nn.Module):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             _, lengths, vectors = torch.svd_lowrank((x - mean) * many, len(self.basis) + 16, niter=4)
-        scale = np.sqrt(len(x)) / lengths[: len(self.basis)]
+        scale = np.sqrt(len(x)) / lengths[: len(self.basis)].clamp_min(1e-3 * float(lengths[0]))
         self.basis.copy_((vectors[:, : len(self.basis)] * scale).T * many)
         self.about.copy_(-self.basis @ mean)
         self.head.weight.copy_(torch.eye(*self.head.weight.shape))
