@@ -25,7 +25,7 @@ FAR_M, EASE_S = 0.3, 0.3
 
 @dataclass(frozen=True)
 class Shape:
-    """Sizes of the network, stored with its weights.
+    """Sizes of the network, stored with its weights; `seen` is 0 for the recurrent encoder, as in files without it.
 
     `gain` is how much larger a plan's changes are in use than in training, where the mean of what is uncertain damps them;
     1.2 transfers best on the validation windows.

@@ -56,7 +56,8 @@ class Trainer:
 
     def _see(self) -> None:
         """Let a linear encoder begin with the principal components of training windows, features counting as in the loss."""
-        seen = self.windows.take(self.draw.rows(np.random.default_rng(0), SEEN_WINDOWS))[:, 1:]
+        count = min(SEEN_WINDOWS, int(self.draw.starts.sum()))
+        seen = self.windows.take(self.draw.rows(np.random.default_rng(0), count))[:, 1:]
         model, moves = self.model, 10**0.5
         scale = torch.cat([moves * self.weights[:POSE_SIZE] * model.step[:POSE_SIZE],
                            self.weights[POSE_SIZE:] * model.std[POSE_SIZE:STATE_SIZE], model.std.new_full((4,), CONTACT_M)])
