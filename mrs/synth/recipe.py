@@ -54,7 +54,7 @@ class Recipe:
     rolled: float = 0.4
     beside: float = 0.125
     half: int = 1
-    check_every: int = 500
+    check_every: int = 600
     patience: int = 12
     classifier_iterations: int = 700
     flow_iterations: int = 1200
