@@ -29,8 +29,10 @@ CHOICES = {
     "no slide and contacts": {"slide_weight": 0.0, "contact_weight": 0.0},
     "no energy": {"energy_weight": 0.0},
     "no joints": {"joint_weight": 0.0},
-    "cap of 60 nats": {"cap_nats": 60.0},
-    "latent of 32": {"latent": 32},
+    "recurrent encoder": {"seen": 0, "latent": 64, "cap_nats": 110.0},
+    "components of 256": {"seen": 256},
+    "cap of 100 nats": {"cap_nats": 100.0},
+    "latent of 64": {"latent": 64, "seen": 64, "cap_nats": 110.0},
     "every window rolled out": {"batch": 64, "rolled": 1.0, "beside": 0.3334},
     "products in float32": {"half": 0},
 }

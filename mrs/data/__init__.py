@@ -52,7 +52,7 @@ EMBEDDED = {
         "ec35a6dbf0e5eba920e8c432a78524e613885fbd0144396bea9b7d81be981e1f"),
     "models/bds.npz": Asset(
         "behaviour transfer: encoder, planner, follower, flow", "Apache-2.0", "mrs train bds on CMU and DeepMimic clips, see the card",
-        "d61a552e186502f7a2ff607766188411e9314c6705a4716c5dddfb54447d4146"),
+        "4b57fb817eee4966932035be4df6cef4b566d5f39d28651702df9c288f7ec665"),
     "models/shape_pose.safetensors": Asset(
         "draws a person from a stick figure and their looks, 128 px", "Apache-2.0",
         "mrs.appearance.train on people rendered from the embedded body, see the card",

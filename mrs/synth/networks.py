@@ -25,7 +25,7 @@ FAR_M, EASE_S = 0.3, 0.3
 
 @dataclass(frozen=True)
 class Shape:
-    """Sizes of the network, stored with its weights.
+    """Sizes of the network, stored with its weights; `seen` is 0 for the recurrent encoder, as in files without it.
 
     `gain` is how much larger a plan's changes are in use than in training, where the mean of what is uncertain damps them;
     1.2 transfers best on the validation windows.
@@ -37,6 +37,7 @@ class Shape:
     halflife_s: float = 0.1
     window: int = 36
     gain: float = 1.2
+    seen: int = 0
 
 
 class Encoder(nn.Module):
@@ -56,6 +57,41 @@ class Encoder(nn.Module):
         hidden = recurrent.gru(given, start, self.gru.weight_hh_l0, self.gru.bias_hh_l0)
         mu, logstd = self.head(torch.cat([hidden.mean(0), hidden[-1]], -1)).chunk(2, -1)
         return mu, logstd.clamp(-6, 2)
+
+
+class LinearEncoder(nn.Module):
+    """Differences of a window to mean and log deviation of z by a matrix, which can't dig out the posture that they hint at.
+
+    The matrix acts on the window's `seen` principal components, each of deviation 1, so that a step of Adam is small; it begins
+    as the first of them.
+    """
+
+    def __init__(self, shape: Shape):
+        super().__init__()
+        self.register_buffer("basis", torch.zeros(shape.seen, shape.window * SIZE))
+        self.register_buffer("about", torch.zeros(shape.seen))
+        self.head = nn.Linear(shape.seen, shape.latent)
+        self.logstd = nn.Parameter(torch.full((shape.latent,), -1.5))
+
+    @torch.no_grad()
+    def start(self, steps: torch.Tensor, weights: torch.Tensor) -> None:
+        """Take the principal components of steps (n, window, SIZE), features counting by their weights (SIZE,)."""
+        many = weights.repeat(steps.shape[1])
+        x = steps.flatten(1)
+        mean = x.mean(0)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            _, lengths, vectors = torch.svd_lowrank((x - mean) * many, len(self.basis) + 16, niter=4)
+        scale = np.sqrt(len(x)) / lengths[: len(self.basis)].clamp_min(1e-3 * float(lengths[0]))
+        self.basis.copy_((vectors[:, : len(self.basis)] * scale).T * many)
+        self.about.copy_(-self.basis @ mean)
+        self.head.weight.copy_(torch.eye(*self.head.weight.shape))
+        self.head.bias.zero_()
+
+    def forward(self, steps: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """steps (B, window, SIZE) standardised."""
+        mu = self.head(nn.functional.linear(steps.flatten(1), self.basis, self.about))
+        return mu, self.logstd.clamp(-6, 2).expand_as(mu)
 
 
 class Planner(nn.Module):
@@ -120,7 +156,8 @@ class BehaviourNet(nn.Module):
     def __init__(self, shape: Shape, statistics: dict[str, np.ndarray]):
         super().__init__()
         self.shape = shape
-        self.encoder, self.planner, self.follower = Encoder(shape), Planner(shape), Follower(shape)
+        self.encoder = LinearEncoder(shape) if shape.seen else Encoder(shape)
+        self.planner, self.follower = Planner(shape), Follower(shape)
         std, step = np.maximum(statistics["std"], 0.02), np.maximum(statistics["step"], 0.004)
         self.register_buffer("mean", torch.as_tensor(statistics["mean"]))
         self.register_buffer("std", torch.as_tensor(std))
@@ -132,9 +169,12 @@ class BehaviourNet(nn.Module):
 
     def encode(self, window: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Features (B, T + 1, SIZE) to mean and log deviation (B, latent)."""
+        return self.encoder(self.steps(window))
+
+    def steps(self, window: torch.Tensor) -> torch.Tensor:
+        """Features (B, T + 1, SIZE) to what the encoder sees (B, T, SIZE): differences of postures, velocities, contacts."""
         pose = (window[:, 1:, :POSE_SIZE] - window[:, :-1, :POSE_SIZE]) / self.step[:POSE_SIZE]
-        rest = self.normalised(window)[:, 1:, POSE_SIZE:]
-        return self.encoder(torch.cat([pose, rest], -1))
+        return torch.cat([pose, self.normalised(window)[:, 1:, POSE_SIZE:]], -1)
 
     def plan(self, z: torch.Tensor, gain: float | None = None) -> torch.Tensor:
         """z (B, latent) to features (B, window + 1, SIZE), whose contacts are logits; changes are `gain` as large as learned.

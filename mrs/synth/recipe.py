@@ -15,18 +15,20 @@ class Recipe:
     """Stage 1 is the cVAE, stage 2 the flow (names with flow_).
 
     Of every `batch`, a share of `rolled` is rolled out, the rest learns code and plan only; `beside` of it is what joints,
-    soles, critic and the second encoding see. `half` computes products in bfloat16 where the machine has instructions for it.
+    soles, critic and the second encoding see. The encoder is a matrix on `seen` principal components of the differences, or a
+    recurrent net where that is 0. `half` computes products in bfloat16 where the machine has instructions for it.
     """
 
     seed: int = 0
-    iterations: int = 6000
-    batch: int = 192
+    iterations: int = 3600
+    batch: int = 128
     lr: float = 1.5e-3
-    latent: int = 64
+    latent: int = 128
+    seen: int = 128
     width: int = 192
     cell: int = 192
     halflife_s: float = 0.12
-    cap_nats: float = 110.0
+    cap_nats: float = 180.0
     gamma: float = 1e-4
     gamma_rate: float = 0.01
     own_start: float = 0.2
@@ -49,10 +51,10 @@ class Recipe:
     critic_weight: float = 0.05
     critic_from: float = 0.25
     critic_lr: float = 4e-4
-    rolled: float = 0.3334
-    beside: float = 0.0834
+    rolled: float = 0.4
+    beside: float = 0.125
     half: int = 1
-    check_every: int = 500
+    check_every: int = 600
     patience: int = 12
     classifier_iterations: int = 700
     flow_iterations: int = 1200

@@ -20,7 +20,7 @@ from mrs.synth.corpus import Corpus
 from mrs.synth.recipe import Recipe, make
 
 # what a recipe.json that does not name these was trained with
-BEFORE = {"rolled": 1, "beside": 0.3334, "half": 0}
+BEFORE = {"rolled": 1, "beside": 0.3334, "half": 0, "seen": 0}
 RECIPE, LOG, WEIGHTS, FLOW = "recipe.json", "log.jsonl", "weights.npz", "flow.pt"
 
 

@@ -15,7 +15,7 @@ import torch
 from mrs.errors import InputError
 from mrs.npz import atomic_path
 from mrs.synth import losses, networks
-from mrs.synth.features import CONTACT, RATE_HZ
+from mrs.synth.features import CONTACT, POSE_SIZE, RATE_HZ, STATE_SIZE
 from mrs.synth.kinematics import Skeleton, steps_m
 from mrs.synth.recipe import Recipe
 from mrs.synth.windows import WINDOW, Windows
@@ -23,6 +23,7 @@ from mrs.synth.windows import WINDOW, Windows
 FORMAT = "mrs-bds-2"
 CHECKPOINT = "checkpoint.pt"
 TOLERANCE = 0.05
+SEEN_WINDOWS, CONTACT_M = 6000, 0.03
 
 
 class Trainer:
@@ -32,13 +33,15 @@ class Trainer:
         torch.manual_seed(recipe.seed)
         self.recipe, self.windows, self.device = recipe, windows, device
         self.rng = np.random.default_rng(recipe.seed)
-        shape = networks.Shape(recipe.latent, recipe.width, recipe.cell, recipe.halflife_s, WINDOW)
+        shape = networks.Shape(recipe.latent, recipe.width, recipe.cell, recipe.halflife_s, WINDOW, seen=recipe.seen)
         self.model = networks.BehaviourNet(shape, windows.statistics()).to(device)
         self.probe = networks.PostureProbe(shape).to(device)
         self.critic = networks.Critic().to(device)
         self.draw = windows.draw()
         self.skeleton = Skeleton(device)
         self.weights = losses.reach_weights().to(device)
+        if recipe.seen:
+            self._see()
         seen = self.skeleton.joints(torch.as_tensor(windows.take(self.draw.rows(np.random.default_rng(0), 4000))[:, 1]).to(device))
         seen = (seen[:, 1:] - seen[:, :1]).flatten(1)
         self.posture_mean, self.posture_m = seen.mean(0), float((seen - seen.mean(0)).square().mean().sqrt())
@@ -50,6 +53,15 @@ class Trainer:
         self.share = (recipe.early_share + (1 - recipe.early_share) * ramp).to(device)
         self.gamma, self.iteration = recipe.gamma, 0
         self.best, self.since_best = None, 0
+
+    def _see(self) -> None:
+        """Let a linear encoder begin with the principal components of training windows, features counting as in the loss."""
+        count = min(SEEN_WINDOWS, int(self.draw.starts.sum()))
+        seen = self.windows.take(self.draw.rows(np.random.default_rng(0), count))[:, 1:]
+        model, moves = self.model, 10**0.5
+        scale = torch.cat([moves * self.weights[:POSE_SIZE] * model.step[:POSE_SIZE],
+                           self.weights[POSE_SIZE:] * model.std[POSE_SIZE:STATE_SIZE], model.std.new_full((4,), CONTACT_M)])
+        model.encoder.start(model.steps(torch.as_tensor(seen).to(self.device)), scale)
 
     def batch(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Windows with the frame before them (B, WINDOW + 2, SIZE), start frames and the frames before those (B, SIZE)."""

@@ -12,7 +12,7 @@ from tests.command import FAKE_FLAGS, here, real
 from tests.synth import puppets
 from tests.videos import make_video
 
-STEPS = {"iterations": 40, "batch": 8, "latent": 6, "width": 16, "cell": 16, "flow_iterations": 10, "flow_blocks": 2,
+STEPS = {"iterations": 40, "batch": 8, "latent": 6, "seen": 8, "width": 16, "cell": 16, "flow_iterations": 10, "flow_blocks": 2,
          "flow_hidden": 16, "flow_batch": 16, "classifier_iterations": 5, "check_every": 20, "lr": 5e-3}
 
 

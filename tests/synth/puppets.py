@@ -55,5 +55,5 @@ def make(folder, seconds: float = 5.0, clips: int = 4):
     return corpus.write(folder, motions, facts)
 
 
-SMALL = {"iterations": 6, "batch": 6, "latent": 6, "width": 16, "cell": 16, "check_every": 3, "flow_iterations": 3,
+SMALL = {"iterations": 6, "batch": 6, "latent": 6, "seen": 8, "width": 16, "cell": 16, "check_every": 3, "flow_iterations": 3,
          "flow_blocks": 2, "flow_hidden": 16, "flow_batch": 16, "critic_from": 0.0, "classifier_iterations": 3}

@@ -96,6 +96,53 @@ def test_encoder_does_not_see_the_posture(model):
         torch.testing.assert_close(a, b, atol=1e-4, rtol=0)
 
 
+@pytest.fixture(scope="module")
+def windows():
+    """Windows (n, 37, SIZE) of a puppet that marches and squats."""
+    values = [features.to_features(puppet(label)).astype(np.float32) for label in ("march", "squat")]
+    return torch.as_tensor(np.concatenate([np.stack([v[at : at + 37] for at in range(len(v) - 36)]) for v in values]))
+
+
+@pytest.fixture(scope="module")
+def linear(windows):
+    """A model whose code is a matrix times the differences, begun with these windows."""
+    torch.manual_seed(0)
+    shape, values = networks.Shape(latent=4, width=16, cell=16, seen=6), windows.flatten(0, 1).numpy()
+    model = networks.BehaviourNet(shape, {"mean": values.mean(0), "std": values.std(0), "step": np.diff(values, axis=0).std(0)})
+    model.encoder.start(model.steps(windows), torch.ones(SIZE))
+    return model.eval()
+
+
+def test_linear_code_is_linear_and_blind_to_posture(linear, windows):
+    """The code of a window half way between two is half way between their codes; shifted postures change nothing."""
+    a, b = windows[:1], windows[-1:]
+    code = [linear.encode(x)[0] for x in (a, b, (a + b) / 2)]
+    torch.testing.assert_close(code[2], (code[0] + code[1]) / 2, atol=1e-3, rtol=0)
+    shifted = a.clone()
+    shifted[..., POSE] += 0.3
+    torch.testing.assert_close(linear.encode(shifted)[0], code[0], atol=1e-3, rtol=0)
+
+
+def test_linear_code_begins_as_the_largest_components(linear, windows):
+    """Over what it began with: mean 0, deviation 1, uncorrelated; and no other four directions hold more of the differences."""
+    code = linear.encode(windows)[0].detach()
+    torch.testing.assert_close(code.T @ code / len(code), torch.eye(4), atol=1e-2, rtol=0)
+    steps = linear.steps(windows).flatten(1)
+    steps = steps - steps.mean(0)
+    lengths = torch.linalg.svdvals(steps)
+    held = (steps.T @ code / len(code)).square().sum()
+    torch.testing.assert_close(held, lengths[:4].square().sum() / len(steps), rtol=1e-2, atol=0)
+
+
+def test_more_components_than_windows_stay_finite(windows):
+    """Where there are fewer directions than the encoder may see, the rest is small, not infinite."""
+    shape, values = networks.Shape(latent=4, width=16, cell=16, seen=60), windows.flatten(0, 1).numpy()
+    model = networks.BehaviourNet(shape, {"mean": values.mean(0), "std": values.std(0), "step": np.diff(values, axis=0).std(0)})
+    few = windows[:5].repeat(16, 1, 1)
+    model.encoder.start(model.steps(few), torch.ones(SIZE))
+    assert torch.isfinite(model.encode(few)[0]).all()
+
+
 def test_inertialised_copy_joins_both():
     """The copy begins at the start and ends as the source."""
     window = torch.as_tensor(features.to_features(puppet("march"))[None, :38], dtype=torch.float32)
