@@ -100,8 +100,8 @@ class Registry:
             return text, {}
         argument = argument or source or ""
         if not argument:
-            raise UsageError(f"Expected --{stage} {name}:{reads.cls.takes}, {stages.summary(reads.cls).rstrip('.').lower()}, "
-                             f"but got '{text}'.")
+            what = stages.summary(reads.cls).rstrip(".")
+            raise UsageError(f"Expected --{stage} {name}:{reads.cls.takes}, to {what[:1].lower()}{what[1:]}, but got '{text}'.")
         return f"{name}:", {"source": argument}
 
     def make(self, stage: str, name: str, values: dict | None = None, *, seed: int = 0, device: str = "cpu", body: str | None = None):
