@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from mrs_plugins.detectors._mmpose_mend import INSTALL, NAMES
 
 import mrs
-from mrs.errors import InputError, UsageError
+from mrs.errors import InputError, MrsError, UsageError
 
 
 class MMPoseOnnx:
@@ -30,12 +33,26 @@ class MMPoseOnnx:
         if len(inputs) != 2 or Path(out).suffix.lower() != ".onnx":
             raise UsageError("Expected a config, a checkpoint and a file that ends in .onnx. "
                              "Type: mrs convert mmpose-onnx CONFIG CHECKPOINT OUT.onnx")
-        choice = _mmpose_model.choose(str(inputs[0]))
-        checkpoint = _mmpose_model.checkpoint_of(choice, str(inputs[1]))
-        model = _mmpose_model.MMPoseModel(choice, checkpoint, "cpu", flip_test=False)
+        with _own_words():
+            choice = _mmpose_model.choose(str(inputs[0]))
+            checkpoint = _mmpose_model.checkpoint_of(choice, str(inputs[1]))
+            model = _mmpose_model.MMPoseModel(choice, checkpoint, "cpu", flip_test=False)
         facts = describe(model)
         _export(model, facts, Path(out), self.options.opset)
         return []
+
+
+_PLACES = {"config": "mrs convert mmpose-onnx {} CHECKPOINT OUT.onnx", "checkpoint": "mrs convert mmpose-onnx CONFIG {} OUT.onnx"}
+
+
+@contextmanager
+def _own_words() -> Iterator[None]:
+    """Let errors about the config and the checkpoint say what to type here, where they are no options of a detector."""
+    try:
+        yield
+    except MrsError as error:
+        told = re.sub(r"--set detector\.(config|checkpoint)=([^\s,]+)", lambda m: _PLACES[m[1]].format(m[2]), str(error))
+        raise type(error)(told) from error
 
 
 def describe(model) -> dict[str, str]:

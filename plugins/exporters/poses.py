@@ -36,7 +36,8 @@ class AlphaPoseExporter:
     suffix = ".json"
 
     class Options:
-        keypoints: str = mrs.option("auto", _KEYPOINTS, choices=("auto", "coco-17", "halpe-26", "halpe-136"))
+        keypoints: str = mrs.option("auto", _KEYPOINTS, choices=("auto", "coco-17", "halpe-26",
+                                                                 "coco-wholebody-133", "halpe-136"))
 
     def write_tracks(self, tracks, path):
         """Write tracks to the file `path`."""

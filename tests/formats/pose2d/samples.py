@@ -123,13 +123,28 @@ def tracks(keypoints, *, frames: int = 9, gap=(4,), size_px=(1280, 720), seed=0)
     return Tracks(tuple(people), size_px, ids, times)
 
 
+def mmpose_picture() -> bytes:
+    """One picture's file out of a folder of them: a list of people."""
+    return json.dumps(json.loads(mmpose_video())["instance_info"][0]["instances"]).encode()
+
+
+def coco_annotations() -> bytes:
+    """Annotations of two images, one without people."""
+    return json.dumps({"images": [{"id": 5, "file_name": "b_2.jpg"}, {"id": 6, "file_name": "b_1.jpg"}],
+                       "annotations": [{"image_id": 5, "category_id": 1, "keypoints": flat(17), "bbox": [1, 2, 3, 4]}]}).encode()
+
+
 READERS = {
-    "openpose": (lambda data: _openpose(data), (openpose_frame(flat(25), flat(25, 9)), openpose_frame(flat(18), key="pose_keypoints"))),
-    "alphapose": (lambda data: _read("alphapose", data), (alphapose_list(), alphapose_list(26, idx=False), alphapose_frames("cmu"))),
-    "poseflow": (lambda data: _read("alphapose", data), (poseflow(),)),
-    "mmpose": (lambda data: _read("mmpose", data), (mmpose_video(),)),
-    "coco": (lambda data: _read("coco", data), (coco_results(),)),
-    "mediapipe": (lambda data: _read("mediapipe", data), (mediapipe_json(), mediapipe_csv())),
+    "openpose": (lambda data: _openpose(data), (openpose_frame(flat(25), flat(25, 9)), openpose_frame(flat(18), key="pose_keypoints"),
+                                                openpose_frame(flat(135), ids=[3]))),
+    "alphapose": (lambda data: _read("alphapose", data), (alphapose_list(), alphapose_list(26, idx=False), alphapose_list(136),
+                                                          alphapose_frames("open"), alphapose_frames("cmu"))),
+    "poseflow": (lambda data: _read("alphapose", data), (poseflow(), poseflow(1))),
+    "mmpose": (lambda data: _read("mmpose", data), (mmpose_video(), mmpose_video(5, ["nose", "left_hip", "right_hip", "left_knee", "left_wrist"]))),
+    "mmpose folder": (lambda data: _folder("mmpose", "img_1.json", data), (mmpose_picture(),)),
+    "openpose folder": (lambda data: _folder("openpose", "img_1.json", data), (openpose_frame(flat(25), flat(25, 9)),)),
+    "coco": (lambda data: _read("coco", data), (coco_results(), coco_annotations())),
+    "mediapipe": (lambda data: _read("mediapipe", data), (mediapipe_json(), mediapipe_json(world=False, pixels=True), mediapipe_csv())),
     "mot": (lambda data: _read("mot", data), (MOT_TEXT,)),
 }
 """Every reader of bytes, with files that it reads."""
@@ -148,3 +163,14 @@ def _openpose(data: bytes):
     keypoints, found, ids = openpose.read_frame(data, "the file")
     keypoints = keypoints or BODY_25
     return make(keypoints, ("0",), np.zeros(len(found), int), found.reshape(-1, len(keypoints), 3), ids=ids)
+
+
+def _folder(module: str, name: str, data: bytes):
+    import importlib
+    import tempfile
+    from pathlib import Path
+
+    reader = importlib.import_module(f"mrs.formats.pose2d.{module}")
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / name).write_bytes(data)
+        return getattr(reader, "read_path", reader.read)(Path(folder))

@@ -43,3 +43,14 @@ def test_wrong_use_leaves_no_file(capsys, tmp_path):
         ended = here(capsys, "convert", "mmpose-onnx", *arguments)
         assert ended.code in (2, 3) and text in ended.err and ended.err.count("\n") == 1, ended.err
     assert not list(tmp_path.iterdir())
+
+
+def test_errors_name_the_places_of_this_command(capsys, tmp_path, checkpoints):
+    """Config and checkpoint are arguments here, no options of a detector: what to type says so."""
+    other = checkpoints("coco-17")
+    for config, checkpoint, words in (("nope", other, "mrs convert mmpose-onnx body26 CHECKPOINT OUT.onnx"),
+                                      ("rtmpose-m", other, "mrs convert mmpose-onnx NAME CHECKPOINT OUT.onnx"),
+                                      (CONFIGS["halpe-26"], tmp_path / "b.pth", "mrs convert mmpose-onnx CONFIG FILE.pth OUT.onnx"),
+                                      (CONFIGS["halpe-26"], other, "mrs convert mmpose-onnx NAME CHECKPOINT OUT.onnx")):
+        ended = here(capsys, "convert", "mmpose-onnx", config, checkpoint, tmp_path / "a.onnx")
+        assert ended.code in (2, 3) and words in ended.err and "--set" not in ended.err and ended.err.count("\n") == 1, ended.err
