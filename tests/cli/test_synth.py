@@ -77,7 +77,7 @@ def test_copies_need_no_weights(house, tmp_path, capsys, name):
 
 
 def test_sample_draws_as_many_as_asked(house, tmp_path, capsys):
-    """Futures begin alike and differ later; the same seed draws the same."""
+    """Futures begin alike, but for what pinning feet moves, and differ later; the same seed draws the same."""
     for out in ("a", "b"):
         assert here(capsys, "sample", house / "march.npz", "-n", 3, "--seconds", 1.5, "-o", tmp_path / out, "--weights",
                     house / "run", "--at", 0.5).code == 0
@@ -85,7 +85,7 @@ def test_sample_draws_as_many_as_asked(house, tmp_path, capsys):
     b = Motion.load(tmp_path / "b" / "sample_001.npz")
     assert all(len(m) == 46 for m in a) and (tmp_path / "a" / "sample_003.bvh").is_file()
     np.testing.assert_array_equal(a[0].local_quat_wxyz, b.local_quat_wxyz)
-    np.testing.assert_allclose(a[0].joints_m[0], a[1].joints_m[0], atol=5e-3)
+    np.testing.assert_allclose(a[0].joints_m[0], a[1].joints_m[0], atol=1e-2)
     assert np.abs(a[0].joints_m[-1] - a[1].joints_m[-1]).max() > 1e-3
 
 
