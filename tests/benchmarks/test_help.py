@@ -7,7 +7,7 @@ import pytest
 
 from tests.command import ROOT
 
-HELPERS = {"__init__", "_common", "clips", "corrupted", "dressed", "own_motions", "published_loop", "results", "rows", "synthetic"}
+HELPERS = {"__init__", "_common", "clips", "corrupted", "dressed", "humanoids", "own_motions", "published_loop", "results", "rows", "synthetic"}
 NAMES = sorted(path.stem for path in (ROOT / "benchmarks").glob("*.py") if path.stem not in HELPERS)
 
 
