@@ -85,7 +85,11 @@ def falls(joints_m: np.ndarray, contacts: np.ndarray, lowest_m: np.ndarray, time
     nor one that strays from its parabola by STRAY_M, as on hands. Each test is passed by degrees, times are between frames, and what
     is fitted is read off between them: the same at every frame rate.
     """
-    com = centre_of_mass(joints_m)
+    from scipy.interpolate import CubicSpline
+
+    if len(times_s) < 4:
+        return []
+    path = CubicSpline(times_s, centre_of_mass(joints_m))
     touching = contacts.max(1)
     found = []
     for first, past in _runs(touching < TOUCHING):
@@ -95,7 +99,7 @@ def falls(joints_m: np.ndarray, contacts: np.ndarray, lowest_m: np.ndarray, time
                 * _passed(lowest_m[first:past].max() - min(ends), CLEAR_M))
         if sure == 0 or past - first < 4:
             continue
-        acceleration, error, stray = _parabola(*_between(com, times_s, start + LEFT_OUT_S, end - LEFT_OUT_S))
+        acceleration, error, stray = _parabola(*_between(path, start + LEFT_OUT_S, end - LEFT_OUT_S))
         falls_by = -acceleration[1] / GRAVITY_M_S2
         sure *= _passed(stray, STRAY_M) * _passed(falls_by, LEAST_FALL) * _passed(falls_by, MOST_FALL)
         if sure > 0:
@@ -125,12 +129,10 @@ def _crossing(touching: np.ndarray, times_s: np.ndarray, row: int) -> float:
     return float(times_s[row] + before / (before - after) * (times_s[row + 1] - times_s[row]))
 
 
-def _between(points: np.ndarray, times_s: np.ndarray, start_s: float, end_s: float) -> tuple[np.ndarray, np.ndarray]:
-    """Points (N, 3) of a path at GRID_HZ within a time, by cubic splines, and their times (N,)."""
-    from scipy.interpolate import CubicSpline
-
+def _between(path, start_s: float, end_s: float) -> tuple[np.ndarray, np.ndarray]:
+    """Points (N, 3) of a path, a function of time, at GRID_HZ within a time, and their times (N,)."""
     at = np.linspace(start_s, end_s, max(round((end_s - start_s) * GRID_HZ), 4) + 1)
-    return CubicSpline(times_s, points)(at), at
+    return path(at), at
 
 
 def _parabola(points: np.ndarray, times_s: np.ndarray) -> tuple[np.ndarray, float, float]:
