@@ -23,6 +23,7 @@ from mrs.tracks import Track, Tracks
 from mrs.video import Video, write_video
 
 UNTIL = ("detect", "lift", "smooth", "export")
+_REFUSALS = (UsageError, InputError, MissingError)
 
 
 def run(settings: Settings, registry: Registry, shown: progress.Silent | None = None,
@@ -30,7 +31,8 @@ def run(settings: Settings, registry: Registry, shown: progress.Silent | None = 
     """Run the stages up to ``settings.until``; return what run.json holds.
 
     Raises MrsError, whose class has the exit code. Finished results stay whatever happens; a KeyboardInterrupt lists them
-    in its ``kept``, and another exception says in its ``where`` what was being done.
+    in its ``kept``, and another exception says in its ``where`` what was being done. Where something was refused before
+    anything was made, the folder is left as it was.
     """
     plan = Plan.make(settings, registry)
     video = _opened(settings, plan)
@@ -48,7 +50,8 @@ def carried_out(pipeline: Pipeline, command: tuple[str, ...]) -> dict[str, Any]:
         raise
     except Exception as error:
         tell(error, where=pipeline.at)
-        pipeline.stop("failed", error)
+        if not (isinstance(error, _REFUSALS) and pipeline.folder.undo()):
+            pipeline.stop("failed", error)
         raise
     finally:
         pipeline.folder.close()

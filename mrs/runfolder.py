@@ -48,6 +48,7 @@ class RunFolder:
         self.root = root
         self.report: dict[str, Any] = {}
         self._lock: Any = None
+        self._absent: list[Path] = []
 
     @classmethod
     def open(cls, root: Path, video_sha256: str, overwrite: bool = False) -> RunFolder:
@@ -80,6 +81,19 @@ class RunFolder:
         if self._lock is not None:
             self._lock.close()
             self._lock = None
+
+    def undo(self) -> bool:
+        """Remove what this run put here, where it has made nothing yet, and nothing that was here before it; say whether it did."""
+        detect = self.hidden / "detect"
+        if self.results or any(detect.glob("*.npz")):
+            return False
+        self.close()
+        for path in self._absent:
+            try:
+                path.rmdir() if path.is_dir() else path.unlink(missing_ok=True)
+            except OSError:  # somebody else has put something in
+                pass
+        return True
 
     def path(self, name: str) -> Path:
         """Return the path of a result, with its folder made."""
@@ -133,6 +147,8 @@ class RunFolder:
             temporary.write_text(json.dumps(self.report, indent=1, default=str, allow_nan=False) + "\n", encoding="utf-8")
 
     def _make(self) -> None:
+        ours = (self.root / "run.json", self.hidden / "detect", self.hidden / "lock", self.hidden, self.root, *self.root.parents)
+        self._absent = [path for path in ours if not path.exists()]
         try:
             self.root.mkdir(parents=True, exist_ok=True)
             self.hidden.mkdir(exist_ok=True)

@@ -76,6 +76,11 @@ class TorchBody:
         """What each bone's rotation adds to each landmark beyond its joints' share (..., K, 24, 3), of betas (10,) or (T, 10)."""
         return self.moments + _by_shape(self.moments_shape, betas)
 
+    def taller_m(self) -> torch.Tensor:
+        """How much each of the betas (10,) adds to the standing height."""
+        heights = self.template[:, 1]
+        return self.shape[heights.argmax(), 1] - self.shape[heights.argmin(), 1]
+
     def joints(self, root: torch.Tensor, turned: torch.Tensor, betas: torch.Tensor, carriers=None) -> torch.Tensor:
         """Joints (..., 24, 3) from the pelvis (..., 3), global rotations (..., 24, 3, 3) and betas (10,), or one a frame (T, 10).
 

@@ -34,7 +34,8 @@ class Scales:
     seen_most: float = 5.0
     spin_rad_s2: float = 60.0
     limit: float = 0.1
-    betas: float = 0.5
+    betas: float = 0.15
+    stature_m: float = 0.005
     contact_m_s: float = 0.05
     let_go_m_s: float = 0.4
     contact_weight: float = 1.0
@@ -140,6 +141,7 @@ class Problem:
         self._couple()
         self.space = self._space(space, decoder)
         self.initial_local = local_rotations(window.initial, body.parents)
+        self.taller_m = body.taller_m().to(window.root)
         self.mass_shares = torch.as_tensor(MASS_SHARES).to(window.root)
         self.lively = self._lively()
         self.livelier = (self.lively[1:-2] + self.lively[2:-1]) / 2
@@ -189,7 +191,7 @@ class Problem:
     def costs(self, turned, root, betas, turned0, root0, log_focal=None) -> dict[str, torch.Tensor]:
         """Every term by name at rotations (T, 24, 3, 3), a root (T, 3) and betas (10,), or (P, 10) of several people."""
         w, s = self.window, self.scales
-        shape = terms.shape_prior(betas, self.betas0, scale=s.betas)
+        shape = terms.shape_prior(betas, self.betas0, self.taller_m, scale=s.betas, stature_m=s.stature_m)
         if w.person is not None:
             betas = betas[w.person]
         carriers = turned.index_select(1, self.body.parents)

@@ -168,9 +168,13 @@ def log_focal_prior(log_focal, *, scale: float):
     return (log_focal**2).sum() / scale**2
 
 
-def shape_prior(betas, initial, *, scale: float):
-    """|betas - betas0|^2 / scale^2."""
-    return ((betas - initial) ** 2).sum() / scale**2
+def shape_prior(betas, initial, taller_m, *, scale: float, stature_m: float):
+    """|betas - betas0|^2 / scale^2 + (how much taller / stature_m)^2: a picture tells proportions, and no size.
+
+    betas (..., 10), taller_m (10,) how much taller each makes a person.
+    """
+    away = betas - initial
+    return (away**2).sum() / scale**2 + ((away @ taller_m) ** 2).sum() / stature_m**2
 
 
 def contact_velocity(soles, still, between_s, step, *, scale_m_s: float):

@@ -26,7 +26,7 @@ class Sfv:
         ballistic_weight: float = mrs.option(1.0, "How strongly a body in flight falls as gravity says.", min=0)
         height_m: float | None = mrs.option(None, "Standing height of the person in metres, where it is known.", min=0.5, max=2.6)
         gravity_scale: bool = mrs.option(False, "Take the person's size from how fast they fall in long flights, where it is not known within 10 %.")
-        free_betas: bool = mrs.option(False, "Let the 2D evidence change the body's shape.")
+        free_betas: bool = mrs.option(False, "Let the evidence change the body's proportions; its height stays, which no picture tells.")
         free_focal: bool = mrs.option(False, "Let the 2D evidence change the focal length.")
         mend_starts: bool = mrs.option(True, "Put wrong starts right: bodies turned round, mirrored, upside down.")
         doubt: bool = mrs.option(True, "Follow the picture less where the lifter is unsure of itself, or far from it.")

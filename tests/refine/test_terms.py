@@ -128,8 +128,9 @@ class TestValues:
         assert float(found) == pytest.approx(0.16, rel=1e-3)
 
     def test_shape_prior(self):
-        """(0.3, -0.4) off at scale 0.5: 1."""
-        assert float(terms.shape_prior(double([1.3, 0.6]), double([1.0, 1.0]), scale=0.5)) == pytest.approx(1)
+        """(0.3, -0.4) off at scale 0.5: 1; and 1 cm taller by it at scale 5 mm: 4."""
+        found = [terms.shape_prior(double([1.3, 0.6]), double([1.0, 1.0]), double(taller), scale=0.5, stature_m=0.005) for taller in ([0, 0], [0.02, -0.01])]
+        assert [float(f) for f in found] == pytest.approx([1, 5])
 
     def test_contact_velocity(self):
         """One sole moves 1 cm in 0.1 s = 0.1 m/s at scale 0.05: 4, by how far it is held to stand."""
@@ -243,7 +244,7 @@ GRADIENTS = {
     "spin": (lambda r: terms.spin(r, INVERSE, STEP6, scale_rad_s2=700.0), (matrices(6)[:, :3].detach().requires_grad_(),)),
     "second_difference": (lambda p: terms.second_difference(p, INVERSE), (some(6, 3, 3),)),
     "limits": (lambda r: limits(r, double([1.0, 0.5])), (matrices(2),)),
-    "shape_prior": (lambda b: terms.shape_prior(b, double(np.ones(10)), scale=0.5), (some(10),)),
+    "shape_prior": (lambda b: terms.shape_prior(b, double(np.ones(10)), some(10, seed=3).detach(), scale=0.5, stature_m=0.7), (some(10),)),
     "contact_velocity": (lambda p: terms.contact_velocity(p, some(5, 4, seed=3).detach().abs(), BETWEEN, STEP6, scale_m_s=20.0),
                          (some(6, 4, 3),)),
     "contact_height": (lambda p: terms.contact_height(p, some(6, 4, seed=3).detach().abs(), double(0.1), STEP6, scale_m=0.5,
