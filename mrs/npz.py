@@ -51,6 +51,8 @@ def load(path: Path | str, kind: str) -> tuple[dict[str, np.ndarray], dict[str, 
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
+        if "meta" not in arrays:
+            raise InputError(f"Expected a {kind} file written by mrs at {path}, but it is another's: it holds {_some(list(arrays))}.")
         meta = json.loads(str(arrays.pop("meta")))
     except FileNotFoundError:
         raise InputError(f"Expected a {kind} file at {path}, but there is none.") from None
@@ -61,6 +63,11 @@ def load(path: Path | str, kind: str) -> tuple[dict[str, np.ndarray], dict[str, 
     if meta.get("schema_version", 0) > SCHEMA_VERSION:
         raise InputError(f"{path} was written by a newer mrs (schema {meta['schema_version']}). Type: pip install -U mrs")
     return arrays, meta
+
+
+def _some(names: list[str]) -> str:
+    """Name up to five of them."""
+    return (", ".join(names[:5]) + (" and more" if len(names) > 5 else "")) or "nothing"
 
 
 def kind_of(path: Path | str) -> str | None:

@@ -13,7 +13,7 @@ from mrs import detecting, evidence, filming, progress, provenance, world
 from mrs.bookkeeping import Bookkeeping
 from mrs.config import Settings
 from mrs.edited import lasting, usable_tracks
-from mrs.errors import MrsError, NoPersonError, PluginError, UsageError, tell
+from mrs.errors import InputError, MissingError, MrsError, NoPersonError, PluginError, UsageError, tell
 from mrs.motion import Motion
 from mrs.npz import atomic_path
 from mrs.plan import Plan, Step, seconds_of

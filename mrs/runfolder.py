@@ -83,17 +83,18 @@ class RunFolder:
             self._lock = None
 
     def undo(self) -> bool:
-        """Remove what this run put here, where it has made nothing yet, and nothing that was here before it; say whether it did."""
-        detect = self.hidden / "detect"
-        if self.results or any(detect.glob("*.npz")):
+        """Remove what this run put here, where it has made nothing yet, and nothing that was here before; say whether run.json is gone."""
+        new = self.root / "run.json" in self._absent
+        if self.results or any((self.hidden / "detect").glob("*.npz")):
             return False
-        self.close()
+        if new:
+            self.close()
         for path in self._absent:
             try:
                 path.rmdir() if path.is_dir() else path.unlink(missing_ok=True)
-            except OSError:  # somebody else has put something in
+            except OSError:  # somebody else has put something in, or it is open
                 pass
-        return True
+        return new
 
     def path(self, name: str) -> Path:
         """Return the path of a result, with its folder made."""

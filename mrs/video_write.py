@@ -9,10 +9,17 @@ from pathlib import Path
 
 import numpy as np
 
-from mrs.errors import InputError, MrsError
+from mrs.errors import InputError, MrsError, UsageError
 from mrs.npz import atomic_path
 
 TICK_S = Fraction(1, 90_000)
+SUFFIXES = (".mp4", ".m4v", ".mov")
+
+
+def check_suffix(path: Path) -> None:
+    """Raise UsageError where a name is not one that MP4 goes under."""
+    if path.suffix.lower() not in SUFFIXES:
+        raise UsageError(f"Expected a video to write that ends in {', '.join(SUFFIXES)}, but got {path}. Type: -o {path.with_suffix('.mp4')}")
 
 
 def write_video(path: Path | str, frames: Iterable[np.ndarray], times_s: np.ndarray, size_px: tuple[int, int], *,

@@ -75,6 +75,15 @@ def test_a_broken_file_is_one_line(tmp_path, content):
     assert "\n" not in str(error.value)
 
 
+def test_another_programs_archive_is_named_by_what_it_holds(tmp_path):
+    """An npz without our header: what was expected, and what it holds."""
+    np.savez(tmp_path / "x.npz", poses=np.zeros(3), trans=np.zeros(3))
+    np.savez(tmp_path / "empty.npz")
+    for name, held in (("x.npz", "poses, trans"), ("empty.npz", "nothing")):
+        with pytest.raises(InputError, match=f"Expected a tracks file written by mrs at .*{name}, but it is another's: it holds {held}."):
+            npz.load(tmp_path / name, "tracks")
+
+
 def test_a_truncated_file_is_one_line(tmp_path):
     """A file that was cut off while it was copied is refused."""
     npz.save(tmp_path / "x.npz", "tracks", {"a": np.random.default_rng(0).normal(size=5000)}, {})

@@ -96,3 +96,27 @@ def test_a_full_disk_that_an_exporter_words_itself_gets_the_advice(tmp_path):
             raise OSError(errno.ENOSPC, "no")
         except OSError:
             raise MrsError("odd words about .x.tmp.bvh") from None
+
+
+def test_undoing_leaves_the_folder_as_it_was(tmp_path):
+    """A new folder goes with its new parents; one that was there keeps what was in it, and one in which something was made stays."""
+    for number, there in enumerate(([], ["mine.txt"], [".partial/refined/mine"])):
+        root = tmp_path / "new" / f"run{number}"
+        for name in there:
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            (root / name).write_text("mine")
+        before = sorted(tmp_path.rglob("*"))
+        folder = RunFolder.open(root, "a")
+        folder.save()
+        (folder.hidden / "detect").mkdir()
+        assert folder.undo() and sorted(tmp_path.rglob("*")) == before
+    folder = RunFolder.open(root, "a")
+    folder.report["schema_version"] = 1
+    folder.path("made").write_text("x")
+    folder.record("made", {}, 1.0)
+    assert not folder.undo() and (root / "run.json").is_file()
+    folder.close()
+    again = RunFolder.open(root, "a")
+    again.report["results"] = {}
+    again.save()
+    assert not again.undo() and (root / "run.json").is_file() and (root / "made").is_file()

@@ -18,7 +18,7 @@ PATH = click.Path(path_type=Path)
 @click.argument("motion", type=PATH)
 @click.option("-a", "--appearance", type=PATH, metavar="RUN|VIDEO|IMAGE", help="Whose looks: a run folder; a video or picture, which is "
               "run first unless its NAME_mrs is there. [default: the run that MOTION lies in, else a plain body]")
-@click.option("-o", "--out", type=PATH, help="Video to write. [default: MOTION's name with .mp4]")
+@click.option("-o", "--out", type=PATH, help="Video to write: .mp4, .m4v or .mov. [default: MOTION's name with .mp4]")
 @click.option("--renderer", default="mesh", show_default=True, help="Renderer plugin: mesh, pyrender, stick, shape-pose.",
               shell_complete=plugin_names("renderer"))
 @click.option("--camera", type=click.Choice(("clip", "orbit", "follow", "side")), help="The clip's own camera, around the person, along "
@@ -48,8 +48,11 @@ def command(motion, appearance, out, renderer, camera, size, fps, person, body, 
     from mrs.plan import resolve_device
     from mrs.reading import read_motion
     from mrs.render import film as films
+    from mrs.video_write import check_suffix
 
     out = out or motion.with_suffix(".mp4")
+    if not out.is_dir():
+        check_suffix(out)
     refuse_existing(out, overwrite)
     rate_hz, size_px, values = _rate(fps), _size(size), _values(sets)
     shown, registry = begin(plugins, quiet, 0)

@@ -106,11 +106,12 @@ def test_wrong_arguments_end_in_one_line(run, tmp_path, capsys):
         (("--fps", "nan"), 2, "--fps"), (("--set", "renderer.shadwo=1"), 2, "shadow"), (("--set", "detector.x=1"), 2, "renderer.OPTION"),
         (("--set", "renderer.shading=7"), 2, "at most 1"), (("--personalise", "120s"), 2, "shape-pose"),
         (("-a", tmp_path / "none"), 3, "no such file"), (("--person", "7"), 2, "7"),
+        (("-o", tmp_path / "r.png"), 2, "ends in .mp4, .m4v, .mov"), (("-o", tmp_path / "r"), 2, "Type: -o"),
         (("-o", tmp_path), 2, "there already"), (("-o", tmp_path / "no" / "a.mp4"), 3, "folder that is there")):
         ended = here(capsys, "render", motion, *out, *flags)
         assert ended.code == code, (flags, ended)
         assert text in ended.err and "Traceback" not in ended.err and len(ended.err.strip().splitlines()[-1]) > 20, ended.err
-    assert not list(tmp_path.glob("*.mp4"))
+    assert not [path for path in tmp_path.iterdir() if path.is_file()]
 
 
 def test_no_driver_is_a_note_or_an_error(run, monkeypatch, capsys, tmp_path):

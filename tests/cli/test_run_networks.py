@@ -73,3 +73,29 @@ def test_mmpose_from_video_to_bvh(filmed, tmp_path, capsys):
     check(tmp_path / "out", report, filmed, 0.01)
     again = bvh_import.from_bvh(bvh.read(tmp_path / "out/persons/01/synth/bds.bvh"))
     assert len(again) == FRAMES and np.isfinite(again.joints_m).all()
+
+
+def refused(tmp_path, film, *flags):
+    """Run the real command with a file that is no network; nothing it made is left, in a new folder and in one that was there."""
+    (tmp_path / "there").mkdir(parents=True)
+    (tmp_path / "there/mine.txt").write_text("mine")
+    for out in ("new/run", "there"):
+        ended = real("run", film, "-o", tmp_path / out, *flags, "--quiet")
+        assert ended.code == 3 and ended.err.startswith("Error: Expected") and len(ended.err.splitlines()) == 1, ended.err
+    assert [str(path.relative_to(tmp_path)) for path in sorted(tmp_path.rglob("*"))] == ["there", "there/mine.txt"]
+
+
+def test_a_refused_onnx_file_leaves_nothing(filmed, tmp_path):
+    """`rtmpose` with text for a network."""
+    wrong = tmp_path.parent / "wrong.onnx"
+    wrong.write_text("no network")
+    refused(tmp_path / "x", filmed[0], "--detector", "rtmpose", "--set", f"detector.model={wrong}")
+
+
+@mmpose_models.wanted
+def test_a_refused_checkpoint_leaves_nothing(filmed, tmp_path):
+    """`mmpose` with text for a checkpoint."""
+    wrong = tmp_path.parent / "wrong.pth"
+    wrong.write_text("no checkpoint")
+    refused(tmp_path / "x", filmed[0], "--detector", "mmpose", "--set", "detector.config=rtmpose-m_8xb256-420e_coco-256x192",
+            "--set", f"detector.checkpoint={wrong}")
