@@ -16,6 +16,8 @@ from mrs.refine.terms import geman_mcclure
 SCALE = 0.02
 """Error of a surface point or an outline that is taken for usual, in heights of the person."""
 RHO = 3.5
+PLACE_SHARE = 1 / 30
+"""What a frame's points say together of the person's place in the picture: they are off together, so that many tell it no better than one."""
 SPACING = 0.02
 """How far, in heights, an outline may be from the nearest of the points that stand for the body."""
 
@@ -71,7 +73,10 @@ class _Term:
 
 @dataclass(frozen=True)
 class Surface(_Term):
-    """sum_t step_t mean_k rho(|pi(X_tk) - p_tk| / (scale h_t)): what a pixel shows of the surface lies there.
+    """sum_t step_t [mean_k rho(|e_tk - m_t|) + place rho(|m_t|)], e_tk = (pi(X_tk) - p_tk) / (scale h_t): what a pixel shows lies there.
+
+    Labels of a frame err alike, and so do those of the next frames: by m_t, the robust mean. The term says how the body is held; where it
+    is in the picture keypoints tell.
 
     vertices (T, K, 3) int, shares (T, K, 3), observed (T, K, 2) px, weights (T, K).
     """
@@ -88,9 +93,11 @@ class Surface(_Term):
         if not window.has_camera or not len(rows):
             return joints.new_zeros(())
         points = self.skin.points(self.vertices[rows], self.shares[rows], joints[rows], turned[rows], betas)
-        away = ((projected(window, rows, points) - self.observed[rows]) ** 2).sum(-1)
-        loss = geman_mcclure(away / (SCALE * window.height[rows, None]) ** 2, RHO)
-        return self._counted(_mean(loss, self.weights[rows]), rows, window)
+        away = (projected(window, rows, points) - self.observed[rows]) / (SCALE * window.height[rows, None, None])
+        weights = self.weights[rows]
+        shift = _shared(away, weights)
+        own, place = (geman_mcclure((error**2).sum(-1), RHO) for error in (away - shift, shift[:, 0]))
+        return self._counted(_mean(own, weights) + PLACE_SHARE * place, rows, window)
 
 
 @dataclass(frozen=True)
@@ -174,6 +181,12 @@ def projected(window, rows, points: torch.Tensor) -> torch.Tensor:
     seen = points @ R.transpose(-1, -2) + (t if t.ndim == 1 else t[:, None])
     focal = torch.stack([K[..., 0, 0], K[..., 1, 1]], -1)[..., None, :]
     return seen[..., :2] / seen[..., 2:].clamp_min(0.05) * focal + K[..., None, :2, 2]
+
+
+def _shared(away, weights) -> torch.Tensor:
+    """By what all points of a frame are off (R, 1, 2), those far off counting less: away (R, K, 2) in units, weights (R, K)."""
+    sure = (weights / (1 + (away**2).sum(-1) / RHO**2) ** 2)[..., None]
+    return (sure * away).sum(1, keepdim=True) / sure.sum(1, keepdim=True).clamp_min(1e-6)
 
 
 def _mean(loss, weights) -> torch.Tensor:

@@ -63,6 +63,19 @@ def test_it_is_least_at_the_truth(scene, term):
             assert float(cost(term, clip, away * axis)) > there + 0.5
 
 
+def test_what_all_points_of_a_frame_are_off_by_hardly_counts(scene):
+    """Labels moved by 3 % of the height are taken for wrong together: they pull no more than one point would, and turn no limb."""
+    clip, term = scene[0], made(scene, *TERMS["dense"])
+    moved = replace(term, observed=term.observed + 0.03 * clip.all.height[:, None, None])
+    single = 1.5**2 * 2 * 3.5**2 / (1.5**2 * 2 + 3.5**2)
+    there = float(cost(term, clip))
+    assert 0.5 * single * FRAMES / 30 < float(cost(moved, clip)) - there < 1.5 * single * FRAMES / 30
+    turned = clip.all.turned.clone().requires_grad_()
+    one = (term.observed + 0.03 * clip.all.height[:, None, None] * (torch.arange(120) % 2)[:, None]).detach()
+    pulls = [float(torch.autograd.grad(cost(t, clip, turned=turned), turned)[0].norm()) for t in (moved, replace(term, observed=one))]
+    assert pulls[0] < 0.5 * pulls[1]
+
+
 def test_its_gradient_points_to_the_truth(scene, term):
     """A body that is 10 cm off across the picture is drawn back by its root."""
     clip = scene[0]
