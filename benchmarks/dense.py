@@ -1,17 +1,22 @@
 """What a silhouette and DensePose buy: clips whose every pixel is known, with the noise of detectors.
 
-    python -m benchmarks.dense                    # walker, walk, punch and dance, 1.5 s each, about 3 minutes
-    python -m benchmarks.dense --motions walker   # one of them
+    python -m benchmarks.dense                     # eight motions, filmed twice each, 1.5 s, about 5 minutes
+    python -m benchmarks.dense --errors large      # errors twice as large, which last from frame to frame
+    python -m benchmarks.dense --motions walker    # one of them
 
-Each motion is filmed by a random camera and lifted from noisy keypoints (benchmarks/synthetic.py). The true body is drawn
-into every frame: part, u and v of the chart that is computed for it, and its mask. Noise on the parts: the
-drawn body is out by 1 % of the person's height, u and v by 0.03, 3 % of the frames (--exchanged) have left and right exchanged,
-and the mask is ragged by 2 pixels. Rows are sfv without and with the terms
-(parts: without an atlas). The shape error is that of the T-pose's vertices.
+Each motion is filmed by random cameras, on bodies of random shape, and lifted from noisy keypoints (benchmarks/synthetic.py). The true body is drawn
+into every frame: part, u and v of the chart that is computed for it, and its mask. Usual errors on the parts: the drawn body is out by 1 % of the
+person's height, u and v by 0.03, 3 % of the frames (--exchanged) have left and right exchanged, and the mask is ragged by 2 pixels; all anew in
+each frame. Large ones: 2 %, 0.06, 10 %, with a memory of 0.2 s, and the mask narrower by up to 1 % of the height.
+
+Rows are sfv without and with the terms (parts: without an atlas). Differences are to the row without the terms, with their standard error
+over the clips. In rows of a true shape the start has the true body, at the distance at which it looks as large. Nearer is by how
+much bodies come out too near the camera, in the mean. The shape error is that of the T-pose's vertices.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import tempfile
 from pathlib import Path
 
@@ -23,11 +28,26 @@ ROWS = {
     "none": {}, "silhouette": {"dense_weight": 0}, "parts": {"silhouette_weight": 0},
     "dense": {"silhouette_weight": 0, "atlas": "embedded"}, "both": {"atlas": "embedded"},
     "none, free shape": {"free_betas": True}, "both, free shape": {"atlas": "embedded", "free_betas": True},
+    "none, true shape": {}, "both, true shape": {"atlas": "embedded"},
 }
 SIZE_PX = (1280, 720)
-MOTIONS = ("walker", "walk", "punch", "dance")
-EXCHANGED_SHARE = 0.03
+MOTIONS = ("walker", "walk", "punch", "dance", "run", "jump", "soccer", "basketball")
+COLUMNS = ("mpjpe_mm", "pa_mpjpe_mm", "world_error_mm", "nearer_mm", "shape_mm", "seconds")
 EXCHANGED = np.array([0, 1, 2, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15, 18, 17, 20, 19, 22, 21, 23, 24], np.uint8)
+
+
+@dataclasses.dataclass(frozen=True)
+class Errors:
+    """What drawn labels are off by: the body's place in heights, u and v, the share of exchanged frames, and how long errors last."""
+
+    place: float = 0.01
+    uv: float = 0.03
+    exchanged: float = 0.03
+    memory_s: float = 0.0
+    narrower: float = 0.0
+
+
+ERRORS = {"usual": Errors(), "large": Errors(0.02, 0.06, 0.1, 0.2, 0.01)}
 
 
 def main() -> None:
@@ -35,23 +55,42 @@ def main() -> None:
     parser = _common.parser(__doc__, cores=1)
     parser.add_argument("--motions", nargs="+", default=list(MOTIONS), choices=["walker", *synthetic.ACTIONS], metavar="NAME")
     parser.add_argument("--seconds", type=float, default=1.5, help="Of each motion.")
+    parser.add_argument("--films", type=int, default=2, help="Cameras, bodies and errors for each motion.")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--exchanged", type=float, default=EXCHANGED_SHARE, help="Share of frames with left and right exchanged.")
+    parser.add_argument("--errors", choices=list(ERRORS), default="usual")
+    parser.add_argument("--exchanged", type=float, help="Share of frames with left and right exchanged.")
     parser.add_argument("--rows", nargs="+", default=list(ROWS), choices=list(ROWS))
     parser.add_argument("--set", dest="sets", action="append", default=[], metavar="OPTION=VALUE", help="Option of sfv in every row.")
     args = parser.parse_args()
     report = _common.begin("What DensePose and silhouettes buy", args)
+    errors = ERRORS[args.errors]
+    errors = errors if args.exchanged is None else dataclasses.replace(errors, exchanged=args.exchanged)
     found = {name: [] for name in args.rows}
-    for number, name in enumerate(args.motions):
-        for row, numbers in measured(name, args.seed + number, args).items():
+    for number, name in enumerate(args.motions * args.films):
+        for row, numbers in measured(name, args.seed + number, args, errors).items():
             found[row].append(numbers)
-    columns = ("mpjpe_mm", "pa_mpjpe_mm", "world_error_mm", "shape_mm", "seconds")
-    table = [[row, *(float(np.mean([n[c] for n in numbers])) for c in columns)] for row, numbers in found.items()]
-    report.table(["row", *columns], table)
+    report.table(["row", *COLUMNS], [[row, *(float(np.mean([n[c] for n in numbers])) for c in COLUMNS)] for row, numbers in found.items()])
+    report.table(["against none", "clips", *(f"{c} {what}" for c in COLUMNS[:3] for what in ("more", "+-"))],
+                 [[row, len(numbers), *differences(numbers, found[without(row)])] for row, numbers in found.items()
+                  if without(row) in found and without(row) != row])
     report.finish(args)
 
 
-def measured(name: str, seed: int, args) -> dict[str, dict]:
+def without(row: str) -> str:
+    """The row that one is set against: none, of a true shape where that one has it."""
+    return "none, true shape" if row.endswith("true shape") else "none"
+
+
+def differences(numbers: list[dict], others: list[dict]) -> list[float]:
+    """Mean difference of each of the first columns, clip by clip, and its standard error."""
+    out = []
+    for column in COLUMNS[:3]:
+        more = np.array([a[column] - b[column] for a, b in zip(numbers, others, strict=True)])
+        out += [float(more.mean()), float(more.std(ddof=1) / np.sqrt(len(more))) if len(more) > 1 else float("nan")]
+    return out
+
+
+def measured(name: str, seed: int, args, errors: Errors) -> dict[str, dict]:
     """Measure the rows of one clip."""
     import time
 
@@ -60,16 +99,34 @@ def measured(name: str, seed: int, args) -> dict[str, dict]:
     track, truth = clip(name, seed, args.seconds)
     registry, out = plugins.load(), {}
     with tempfile.TemporaryDirectory() as folder:
-        draw(truth, track, Path(folder), np.random.default_rng(seed), args.exchanged)
+        if any(not row.startswith("none") for row in args.rows):
+            draw(truth, track, Path(folder), np.random.default_rng(seed), errors)
         initial = lifted(track, truth.camera, options)
         for row in args.rows:
             values = ROWS[row] | ({"dense": f"densepose:{folder}"} if not row.startswith("none") else {}) | dict(s.split("=", 1) for s in args.sets)
             smoother = registry.make("smoother", "sfv", values)
             smoother.progress = lambda done, total: None
             start = time.perf_counter()
-            made = smoother.smooth(None, track, initial)
-            out[row] = rows.compared({row: made}, truth)[row] | {"seconds": time.perf_counter() - start, "shape_mm": shape_mm(made, truth)}
+            made = smoother.smooth(None, track, of_true_shape(initial, truth) if row.endswith("true shape") else initial)
+            out[row] = rows.compared({row: made}, truth)[row] | {
+                "seconds": time.perf_counter() - start, "shape_mm": shape_mm(made, truth), "nearer_mm": nearer_mm(made, truth)}
     return out
+
+
+def of_true_shape(motion, truth):
+    """The same poses on the true body, put to where it looks as large."""
+    from mrs.body import load_body
+
+    body, eye = load_body(), truth.camera.centre_m
+    factor = body.stature_m(truth.betas) / body.stature_m(motion.betas)
+    made = body.motion(motion.times_s, eye + factor * (motion.root_pos_m - eye), motion.local_quat_wxyz, truth.betas)
+    return dataclasses.replace(motion, betas=made.betas, root_pos_m=made.root_pos_m, joints_m=made.joints_m)
+
+
+def nearer_mm(motion, truth) -> float:
+    """How much nearer to the camera the mean joint is than in truth, in the mean."""
+    eye = truth.camera.centre_m
+    return 1000 * float(np.mean(np.linalg.norm(truth.joints_m.mean(1) - eye, axis=-1) - np.linalg.norm(motion.joints_m.mean(1) - eye, axis=-1)))
 
 
 def clip(name: str, seed: int, seconds: float):
@@ -100,17 +157,33 @@ def lifted(track, camera, options):
     return to_world(lifter.lift(SimpleNamespace(camera=camera), track))
 
 
-def draw(truth, track, folder: Path, rng=None, exchanged: float = EXCHANGED_SHARE) -> None:
-    """Write NAME_IUV.png for each frame: the true body by its own chart, with noise where `rng` is given."""
+def draw(truth, track, folder: Path, rng=None, errors: Errors | None = None) -> None:
+    """Write NAME_IUV.png for each frame: the true body by its own chart, with errors where `rng` is given."""
     import cv2
 
-    heights = track.heights_px()
+    heights, lasting = track.heights_px(), Lasting(rng, errors or Errors(), track.times_s)
     for row in range(len(track)):
-        shift = np.zeros(2) if rng is None else rng.normal(0, 0.01 * heights[row], 2)
-        iuv = painted(truth, row, shift)
-        if rng is not None:
-            iuv = noised(iuv, rng, exchanged)
+        if rng is None:
+            iuv = painted(truth, row)
+        else:
+            away, uv = lasting.next(row)
+            iuv = noised(painted(truth, row, away * heights[row]), uv, rng, lasting.errors, heights[row])
         cv2.imwrite(str(folder / f"frame_{row:05d}_IUV.png"), iuv)
+
+
+class Lasting:
+    """Errors of place (2,) and of u and v (24, 40, 2) with a memory."""
+
+    def __init__(self, rng, errors: Errors, times_s):
+        self.rng, self.errors, self.times_s = rng, errors, times_s
+        self.now: list[np.ndarray] = []
+
+    def next(self, row: int) -> tuple[np.ndarray, np.ndarray]:
+        """Those of the next frame."""
+        fresh, memory = [self.rng.normal(size=shape) for shape in ((2,), (24, 40, 2))], self.errors.memory_s
+        keep = np.exp(-(self.times_s[row] - self.times_s[row - 1]) / memory) if row and memory else 0.0
+        self.now = [keep * old + np.sqrt(1 - keep**2) * new for old, new in zip(self.now or fresh, fresh, strict=True)]
+        return self.errors.place * self.now[0], self.errors.uv * self.now[1]
 
 
 def painted(motion, row: int, shift_px=(0.0, 0.0)) -> np.ndarray:
@@ -149,17 +222,19 @@ def _shares_of(points: np.ndarray, corners: np.ndarray) -> np.ndarray:
     return np.clip(np.stack([1 - first - second, first, second], -1), 0, 1)
 
 
-def noised(iuv: np.ndarray, rng, exchanged: float) -> np.ndarray:
+def noised(iuv: np.ndarray, uv: np.ndarray, rng, errors: Errors, height_px: float) -> np.ndarray:
     """Move u and v, exchange the sides now and then, and fray the outline."""
     import cv2
 
     out = iuv.astype(float)
-    out[..., 1:] += cv2.resize(rng.normal(0, 0.03 * 255, (24, 40, 2)), SIZE_PX)
+    out[..., 1:] += cv2.resize(255 * uv, SIZE_PX)
     out = np.clip(np.round(out), 0, 255).astype(np.uint8)
-    if rng.random() < exchanged:
+    if rng.random() < errors.exchanged:
         out[..., 0] = EXCHANGED[out[..., 0]]
     far = cv2.distanceTransform((iuv[..., 0] > 0).astype(np.uint8), cv2.DIST_L2, 5)
     out[far < cv2.resize(rng.normal(0, 2, (48, 80)), SIZE_PX)] = 0
+    if errors.narrower:
+        out[far < errors.narrower * height_px * cv2.resize(rng.normal(0, 1, (6, 10)), SIZE_PX)] = 0
     return out
 
 

@@ -52,7 +52,7 @@ def load(path: Path | str, kind: str) -> tuple[dict[str, np.ndarray], dict[str, 
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         if "meta" not in arrays:
-            raise InputError(f"Expected a {kind} file written by mrs at {path}, but it is another's: it holds {_some(list(arrays))}.")
+            raise InputError(f"Expected a {kind} file written by mrs at {path}, but it is another's: it holds {some_of(list(arrays))}.")
         meta = json.loads(str(arrays.pop("meta")))
     except FileNotFoundError:
         raise InputError(f"Expected a {kind} file at {path}, but there is none.") from None
@@ -65,7 +65,7 @@ def load(path: Path | str, kind: str) -> tuple[dict[str, np.ndarray], dict[str, 
     return arrays, meta
 
 
-def _some(names: list[str]) -> str:
+def some_of(names: list[str]) -> str:
     """Name up to five of them."""
     return (", ".join(names[:5]) + (" and more" if len(names) > 5 else "")) or "nothing"
 

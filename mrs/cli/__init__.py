@@ -154,7 +154,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 def _guarded(arguments: list[str]) -> int:
     try:
-        result = cli.main(arguments, prog_name="mrs", standalone_mode=False)
+        result = cli.main(_spread(arguments), prog_name="mrs", standalone_mode=False)
         return result if isinstance(result, int) else 0
     except click.exceptions.NoArgsIsHelpError as error:
         _say(error.format_message())
@@ -179,6 +179,22 @@ def _guarded(arguments: list[str]) -> int:
         first = f"{type(error).__name__}: {error}".split("\n")[0]
         where = f"{told(error, 'where')}: " if told(error, "where") else ""
         return _fail(arguments, error, f"{where}{first}. Use --debug for the traceback.", 1)
+
+
+def _spread(arguments: list[str]) -> list[str]:
+    """Let one --set take several: ``--set a.b=1 c.d=2`` is ``--set a.b=1 --set c.d=2``."""
+    import re
+
+    out: list[str] = []
+    setting = False
+    for at, argument in enumerate(arguments):
+        value = at > 0 and arguments[at - 1] == "--set"
+        if setting and not value and re.fullmatch(r"[a-z_]\w*\.\w+=.*", argument, re.DOTALL):
+            out.append("--set")
+        else:
+            setting = value
+        out.append(argument)
+    return out
 
 
 def _fail(arguments: list[str], error: BaseException, text: str, code: int) -> int:

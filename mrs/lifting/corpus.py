@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from mrs.errors import InputError, reason
+from mrs.npz import some_of
 
 RATE_HZ = 30.0
 HELD_OUT = ("test_", "humanoid3d_dance_a", "sie_humanoid3d_punch_forward00", "humanoid3d_roll", "humanoid3d_crawl",
@@ -90,6 +91,8 @@ def _packed(path: Path) -> Clips:
         raise InputError(f"Expected a corpus at {path}, but the file is none, or a part of one. Type: mrs data any FOLDER -o CORPUS")
     try:
         with np.load(path, allow_pickle=False) as file:
+            if "meta" not in file.files:
+                raise ValueError(f"it is another's, and holds {some_of(file.files)}")
             meta = json.loads(str(file["meta"]))
             quat = file["quat"].astype(np.float32) / 32767
             rest = {name: file[name] for name in ("root_m", "first", "frames", "held", "betas")}

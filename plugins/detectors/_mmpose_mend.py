@@ -14,6 +14,7 @@ import importlib.machinery
 import importlib.metadata
 import importlib.util
 import logging
+import pickle
 import sys
 import warnings
 from contextlib import contextmanager
@@ -299,6 +300,7 @@ def _refusal(path, error: Exception) -> str:
         return (f"Expected a checkpoint of tensors, numbers and text in {path}, but it holds {named}, which only runs by "
                 "unpickling foreign code; it was not read. Save its state_dict alone: torch.save({'state_dict': ...}, FILE)")
     first = next(iter(text.splitlines()), type(error).__name__).partition(". ")[0]
-    reason = "it is no file of torch.save" if "Weights only load failed" in text else first
+    foreign = "Weights only load failed" in text or not isinstance(error, OSError | RuntimeError | EOFError | pickle.UnpicklingError)
+    reason = "it is no file of torch.save" if foreign else first
     return (f"Expected a PyTorch checkpoint in {path}, but it can't be read: {reason}. "
             "Type: --set detector.checkpoint=FILE.pth")

@@ -80,3 +80,13 @@ def test_an_unnamed_system_error_names_the_path(capsys, monkeypatch):
     with pytest.raises(SystemExit) as end:
         main([])
     assert end.value.code == 1
+
+
+def test_one_set_takes_several():
+    """What follows the value of --set and looks like STAGE.OPTION=VALUE is its too; nothing else is."""
+    from mrs.cli import _spread
+
+    assert _spread(["run", "--set", "a.b=1", "c.d=2", "e.f=", "v.mp4"]) == ["run", "--set", "a.b=1", "--set", "c.d=2", "--set", "e.f=", "v.mp4"]
+    for same in (["run", "a.b=1"], ["run", "--set", "a.b=1", "v.mp4", "c.d=2"], ["run", "--set", "a.b=1", "--set", "c.d=2"], ["run", "--set"],
+                 ["run", "--set", "a.b=1", "./c.d=2"]):
+        assert _spread(same) == same

@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from mrs.lifting import corpus
@@ -46,3 +47,10 @@ def test_refusals_say_what_to_type(words, said, capsys):
     """Each is one line with exit code 2 or 3."""
     ended = here(capsys, *words)
     assert ended.code in (2, 3) and said in ended.err and "Traceback" not in ended.err
+
+
+def test_another_programs_npz_is_no_corpus(tmp_path, capsys):
+    """One line says what was expected and what the file holds."""
+    np.savez(tmp_path / "x.npz", poses=np.zeros(3), trans=np.zeros(3))
+    ended = here(capsys, "eval", "lifter", "--data", tmp_path / "x.npz")
+    assert ended.code == 3 and "Expected a corpus" in ended.err and "another's, and holds poses, trans. Type: mrs data any" in ended.err

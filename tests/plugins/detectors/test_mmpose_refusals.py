@@ -101,9 +101,10 @@ def test_wrong_checkpoint(capsys, tmp_path):
     torch.save({"state_dict": Evil(marker)}, tmp_path / "evil.pth")
     torch.save({"state_dict": {"a": 1}}, tmp_path / "empty.pth")
     (tmp_path / "text.pth").write_text("no checkpoint")
+    (tmp_path / "word.pth").write_text("junk")
     (tmp_path / "nothing.pth").write_bytes(b"")
     (tmp_path / "half.pth").write_bytes((tmp_path / "empty.pth").read_bytes()[:300])
-    for name, text in (("evil", "foreign code"), ("empty", "found none"), ("text", "no file of torch.save"),
+    for name, text in (("evil", "foreign code"), ("empty", "found none"), ("text", "no file of torch.save"), ("word", "no file of torch.save"),
                        ("nothing", "can't be read"), ("half", "can't be read")):
         one_line(detect(capsys, tmp_path, config=CONFIGS["halpe-26"], checkpoint=tmp_path / f"{name}.pth"), 3, text)
     assert not marker.exists()
