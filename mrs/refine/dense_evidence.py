@@ -21,7 +21,7 @@ POINTS, OUTLINE, DRAWN = 120, 48, 500
 SIDE = 96
 GROWN = 1.3
 LEAST_OVERLAP = 0.3
-LIMBS_SHARE = 1 / 3
+LIMBS_SHARE = 1 / 6
 """What pixels are worth of which only the limb is known; with more, benchmarks/dense.py loses where it gains with an atlas."""
 MASKS = "masks"
 FORMS = "densepose:DIR, or masks, those that the detector gave"

@@ -36,7 +36,7 @@ class Sfv:
         dense: str | None = mrs.option(None, "Evidence of the body's surface: densepose:DIR, or masks (the detector's).")
         atlas: str | None = mrs.option(None, "Chart of DensePose's u and v, or CSE's embeddings of vertices: a file; or embedded. Without: parts alone.")
         atlas_mesh: str | None = mrs.option(None, "Mesh (npz with v_template, or OBJ) that an atlas UV_Processed.mat charts.")
-        dense_weight: float = mrs.option(30.0, "How many keypoints a frame's surface points are worth.", min=0)
+        dense_weight: float = mrs.option(60.0, "How many keypoints a frame's surface points are worth.", min=0)
         silhouette_weight: float = mrs.option(5.0, "How many keypoints a frame's outline is worth.", min=0)
         window_frames: int | None = mrs.option(None, "Frames optimised together (default: 300, on a GPU 10,000).", min=60)
         together: str = mrs.option("auto", "Several people in one batch: yes, no, or where there is a GPU, which it keeps busy (auto).",
