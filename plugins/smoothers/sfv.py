@@ -93,7 +93,8 @@ class Sfv:
 
         o = self.options
         named = {"dense": source_of(o.dense), "atlas": None if o.atlas == "embedded" else o.atlas, "atlas_mesh": o.atlas_mesh}
-        return {name: source_sha256(path, f"--set smoother.{name}") for name, path in named.items() if path is not None}
+        return {name: source_sha256(path, "--dense densepose:DIR" if name == "dense" else f"--set smoother.{name}") for name, path in named.items()
+                if path is not None}
 
     def _dense(self, video, track, body):
         """Return the terms that DensePose or masks feed, and what the report says of them."""
