@@ -32,7 +32,7 @@ def made(scene, name, chart=None):
     """One term by name, from the folder."""
     _, track, folder = scene
     seen = dense_evidence.from_densepose(track, Source(folder), painter.SIZE_PX)
-    return next(t for t in dense_evidence.terms(track, seen, chart, dense_weight=1, silhouette_weight=1) if t.name == name)
+    return next(t for t in dense_evidence.terms(track, seen, chart, dense_weight=2 if chart is None else 1, silhouette_weight=1) if t.name == name)
 
 
 def cost(term, clip, moved=None, turned=None, betas=None, rows=slice(None)):
