@@ -41,6 +41,9 @@ MEASURES = {
 BOUNDS = (("w_mpjpe_100_mm", 0.6), ("accel_error_m_s2", 0.5), ("world_accel_error_m_s2", 0.5), ("foot_sliding_cm_s", 0.25))
 SPEED_RATIO = (0.95, 1.05)
 INVERTED_DEG = 15.0
+PAIRED = ("mpjpe_mm", "w_mpjpe_100_mm", "world_error_mm", "root_angle_deg", "accel_error_m_s2", "foot_sliding_cm_s", "penetration_mm",
+          "floating_mm", "limb_speed_ratio")
+"""What the table of differences holds."""
 MARKS = ("<!-- refinement: made by python -m benchmarks.refinement --markdown -->", "<!-- refinement: end -->")
 
 
@@ -63,6 +66,8 @@ def main() -> None:
     if idle:
         report.notes.append(f"No clip changes at all: {', '.join(idle)}.")
     report.table(("", *MEASURES.values()), table_rows(found))
+    if differences := difference_rows(found):
+        report.table(DIFFERENCES, differences)
     verdicts(report, found)
     if args.by_motion:
         _by_motion(report, found, [job[0] for job in jobs], args.motions)
@@ -202,6 +207,29 @@ def table_rows(found: dict) -> list[tuple]:
     return [(title(row), *(_text(values[key]) for key in MEASURES)) for row, values in found.items()]
 
 
+DIFFERENCES = ("over sfv, clip by clip", *(MEASURES[key] for key in PAIRED))
+
+
+def difference_rows(found: dict) -> list[tuple]:
+    """What each other row of sfv has more than sfv on the same clips, with the paired 95 % interval; bold where that excludes 0."""
+    if "sfv" not in found:
+        return []
+    return [(title(row), *(_difference(values[key] - found["sfv"][key]) for key in PAIRED)) for row, values in found.items()
+            if row.startswith("sfv:") and not _same(values, found["sfv"])]
+
+
+def _difference(values: np.ndarray) -> str:
+    """Write mean and half width of the interval of differences, with a sign."""
+    found = interval(values)
+    if found is None:
+        return "-"
+    mean, half = found
+    if abs(mean) < 1e-4 and (np.isnan(half) or half < 1e-4):
+        return "0"
+    text = f"{'-' if mean < 0 else '+'}{_digits(abs(mean), 2)}" + ("" if np.isnan(half) else f" ± {_digits(half, 2)}")
+    return f"**{text}**" if half < abs(mean) else text
+
+
 def ratio(found: dict, key: str, row: str = "sfv", to: str = "sfv-2018") -> tuple[float, float, float]:
     """Ratio of two rows' means with its 95 % interval: bootstrap over clips, each with both rows."""
     a, b = found[row][key], found[to][key]
@@ -245,6 +273,9 @@ def write_markdown(path: Path, report: _common.Report, found: dict) -> None:
     lines = [begin, "", *report.notes, ""]
     lines += [f"| {' | '.join(('', *MEASURES.values()))} |", f"|---{'|---' * len(MEASURES)}|"]
     lines += [f"| {' | '.join(row)} |" for row in table_rows(found)]
+    if differences := difference_rows(found):
+        lines += ["", f"| {' | '.join(DIFFERENCES)} |", f"|---{'|---' * len(PAIRED)}|"]
+        lines += [f"| {' | '.join(row)} |" for row in differences]
     lines += ["", "| sfv must | measured | wanted | |", "|---|---|---|---|"]
     lines += [f"| {v.name} | {v.value:.3g} {v.unit} | {v.kind} {v.bound:g} {v.unit} | {'ok' if v.met else 'short'} |"
               for v in report.verdicts]
