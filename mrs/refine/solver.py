@@ -48,7 +48,6 @@ class Scales:
     ballistic_weight: float = 1.0
     prior_weight: float = 0.3
     root_m: float = 0.03
-    log_focal: float = 0.15
     hold: float = 4e4
     off: frozenset[str] = frozenset()
 
@@ -203,8 +202,6 @@ class Problem:
             "pose": s.pose_weight * self._pose_pull(turned, carriers),
             "shape": shape,
         }
-        if log_focal is not None:
-            out["focal"] = terms.log_focal_prior(log_focal, scale=s.log_focal)
         if w.root_pull is not None:
             out["root"] = terms.root_pull(root, w.root_initial, w.root_pull, w.step, scale_m=s.root_m)
         out |= self._plausibility(turned, carriers) | self._smooth_terms(joints, turned, root)

@@ -17,7 +17,7 @@ from mrs.skeletons import SMPL_24
 KNEE = 1.5
 HAND_M = 0.04
 """Height of a hand joint over the ground that its palm touches."""
-TERMS = ("reprojection", "pose", "limits", "shape", "focal", "prior", "acceleration", "spin", "jerk", "contact", "ground",
+TERMS = ("reprojection", "pose", "limits", "shape", "prior", "acceleration", "spin", "jerk", "contact", "ground",
          "hands", "penetration", "ballistic", "root")
 """Names of all terms, for --set smoother.off; "held" between windows can't be left out."""
 FED = ("dense", "silhouette")
@@ -161,11 +161,6 @@ def ballistic(accelerations, flight, up, step, *, scale_m_s2: float):
     """
     square = ((accelerations + GRAVITY_M_S2 * up) ** 2).sum(-1) / scale_m_s2**2
     return (step[1:-1] * flight[1:-1] * huber(square, KNEE)).sum()
-
-
-def log_focal_prior(log_focal, *, scale: float):
-    """(log f - log f0)^2 / scale^2."""
-    return (log_focal**2).sum() / scale**2
 
 
 def shape_prior(betas, initial, taller_m, *, scale: float, stature_m: float):

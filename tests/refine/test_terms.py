@@ -254,7 +254,6 @@ GRADIENTS = {
                                             double([0.0, 1, 0]), STEP6, scale_m_s2=700.0), (some(6, 3),)),
     "root_pull": (lambda p: terms.root_pull(p, some(6, 3, seed=4).detach(), some(6, seed=3).detach().abs(), STEP6, scale_m=0.7),
                   (some(6, 3),)),
-    "log_focal_prior": (lambda f: terms.log_focal_prior(f, scale=0.2), (some(1),)),
 }
 
 
