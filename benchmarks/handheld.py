@@ -3,8 +3,8 @@
     python -m benchmarks.handheld [--motions NAME ...] [--seeds N] [--sway-cm CM ...] [--jobs 2] [--set OPTION=VALUE ...]
 
 Motions, cameras and errors are those of benchmarks/refinement. The camera's place wanders about its mean by a smooth random
-path, each axis of the stated standard deviation, between about 0.2 and 1.5 Hz, as somebody's does who stands and films; its turns are known, as from the background. Every row sees
-the same errors. Rows are sfv (the camera is taken to stay in its place), sfv told that it sways, and, for scale, sfv-2018.
+path, each axis of the stated standard deviation, between about 0.2 and 1.5 Hz, as somebody's does who stands and films; its turns are known,
+as from the background. Every row sees the same errors. Rows are sfv, which takes the camera to stay in its place, and for scale sfv-2018.
 """
 
 from __future__ import annotations

@@ -10,10 +10,10 @@ clips; the difference is paired, with its 95 % interval (Student's t over clips)
     hands, penetration, ballistic   by default, on the motions alone in which hands touch the ground, bodies lie on it, or fly
     root     without a picture (`mrs smooth FILE`): the path is off by 5 cm in every frame, and nothing else is known of it
 
-Beside the second stands what leaving the start alone does, which is the default. Bent backwards: how many knees and
-elbows are by more than 10 degrees. Sunk: how far trunk, knees,
-elbows and head (with the flesh around them) are below the ground, beyond what the truth's are. Hands: how fast hands seem to move that truly are slow and low. In flight: error of the
-acceleration of the centre of mass while all of the true body is in the air.
+Beside `shape` stands what leaving the start alone does, which is the default. Bent backwards: how many knees and elbows are by more than
+10 degrees. Sunk: how far trunk, knees, elbows and head (with the flesh around them) are below the ground, beyond what the truth's are.
+Hands: how fast hands seem to move that truly are slow and low. In flight: error of the acceleration of the centre of mass while all of the
+true body is in the air.
 """
 
 from __future__ import annotations
