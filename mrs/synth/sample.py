@@ -62,12 +62,13 @@ def interpolate(model, a: Motion, b: Motion, start: transfer.Start, steps: int, 
     """
     if steps < 2:
         raise InputError(f"Expected at least 2 steps from one behaviour to the other, but got {steps}.")
-    (za, rows_a, _), (zb, rows_b, _) = (transfer.encode(model, m, f"motion {name}") for m, name in ((a, "A"), (b, "B")))
-    count = max(int((rows_a[: len(rows_b)] == rows_b[: len(rows_a)]).sum()), 1)
+    both = [features.prepared(motion, f"motion {name}") for name, motion in (("A", a), ("B", b))]
+    frames = min(map(len, both))
+    (za, rows, _), (zb, _, _) = (transfer.encode(model, motion.part(0, frames), f"motion {name}")
+                                 for name, motion in zip("AB", both, strict=True))
     out = []
     for share in np.linspace(0, 1, steps):
-        z = (1 - float(share)) * za[:count] + float(share) * zb[:count]
-        plan, code = transfer.blended(model, z, rows_a[:count])
+        plan, code = transfer.blended(model, (1 - float(share)) * za + float(share) * zb, rows)
         out.append(transfer.finished(transfer.rolled(model, plan, code, start), start, feet=feet))
     return out
 

@@ -90,11 +90,13 @@ def test_sample_draws_as_many_as_asked(house, tmp_path, capsys):
 
 
 def test_interpolate_ends_on_both(house, tmp_path, capsys):
-    """The first step is A's behaviour and the last is B's, re-enacted by themselves."""
-    ended = here(capsys, "interpolate", house / "march.npz", house / "wave.npz", "--steps", 3, "-o", tmp_path, "--weights",
+    """The first step is A's behaviour and the last is B's, re-enacted by themselves, for as long as the shorter lasts."""
+    Motion.load(house / "march.npz").part(0, 55).save(tmp_path / "march.npz")
+    ended = here(capsys, "interpolate", tmp_path / "march.npz", house / "wave.npz", "--steps", 3, "-o", tmp_path, "--weights",
                  house / "run", "--target", "standing")
     assert ended.code == 0, ended.err
     one, two, three = (Motion.load(tmp_path / f"step_{n}.npz").joints_m for n in (1, 2, 3))
+    assert len(one) == len(three) == 55
     assert np.abs(one - three).mean() > np.abs(one - two).mean() > 0
 
 
