@@ -134,6 +134,16 @@ def _use_cores(count: int) -> None:
         os.environ.setdefault(name, str(count))
 
 
+def each(run: Callable, jobs: Sequence, processes: int) -> list:
+    """Run a function on every job, in fresh processes, and say on stderr how far it is; return the results in order."""
+    out = []
+    with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn")) as pool:
+        for job, result in zip(jobs, pool.map(run, jobs), strict=True):
+            out.append(result)
+            say(f"{len(out)} of {len(jobs)}: {', '.join(str(part) for part in job[:3])}")
+    return out
+
+
 def in_fresh_process(function: Callable, *arguments: Any) -> Any:
     """Call an importable function in a new Python process and return its result."""
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:

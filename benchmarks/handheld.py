@@ -10,12 +10,12 @@ as from the background. Every row sees the same errors. Rows are sfv, which take
 from __future__ import annotations
 
 import zlib
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 
 import numpy as np
 
 from benchmarks import _common, corrupted, rows
+from benchmarks.refinement import mean_text
 
 FIRST_SEED = 500
 FASTEST_HZ, SLOWEST_HZ = 1.5, 0.2
@@ -39,25 +39,16 @@ def main() -> None:
     report = _common.begin("What the small translations of a hand cost", args, ("numpy", "scipy", "torch"))
     jobs = [(name, seed, cm, args.seconds, tuple(args.rows), tuple(args.set)) for cm in args.sway_cm
             for seed in range(args.first_seed, args.first_seed + args.seeds) for name in args.motions]
-    with ProcessPoolExecutor(args.jobs) as pool:
-        found = list(pool.map(run_clip, jobs))
+    found = _common.each(run_clip, jobs, args.jobs)
     table = []
     for row in args.rows:
         for cm in args.sway_cm:
             of = [numbers[row] for job, numbers in zip(jobs, found, strict=True) if job[2] == cm]
-            values = {key: np.array([np.nan if n[key] is None else n[key] for n in of]) for key in MEASURES}
-            table.append((row, f"{cm:g}", *(f"{np.nanmean(v):.3g} ± {_half(v):.2g}" for v in values.values())))
+            values = {key: np.array([np.nan if n[key] is None else n[key] for n in of], float) for key in MEASURES}
+            table.append((row, f"{cm:g}", *map(mean_text, values.values())))
     report.table(("", "sway, cm", *MEASURES.values()), table)
     report.notes.append(f"{len(jobs) // len(args.sway_cm)} clips a row.")
     report.finish(args)
-
-
-def _half(values: np.ndarray) -> float:
-    """Half of the 95 % interval of a mean, by Student's t."""
-    from scipy.stats import t
-
-    values = values[np.isfinite(values)]
-    return float(t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else np.nan
 
 
 def run_clip(job: tuple) -> dict[str, dict]:

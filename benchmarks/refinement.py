@@ -183,7 +183,8 @@ def interval(values: np.ndarray) -> tuple[float, float] | None:
     return float(values.mean()), float(t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values)))
 
 
-def _text(values: np.ndarray) -> str:
+def mean_text(values: np.ndarray) -> str:
+    """Write a mean and half of its 95 % interval, with three and two digits that count."""
     found = interval(values)
     if found is None:
         return "-"
@@ -204,7 +205,7 @@ def _same(a: dict, b: dict | None) -> bool:
 
 def table_rows(found: dict) -> list[tuple]:
     """One line a row of the benchmark, the truth last."""
-    return [(title(row), *(_text(values[key]) for key in MEASURES)) for row, values in found.items()]
+    return [(title(row), *(mean_text(values[key]) for key in MEASURES)) for row, values in found.items()]
 
 
 DIFFERENCES = ("over sfv, clip by clip", *(MEASURES[key] for key in PAIRED))
@@ -263,7 +264,7 @@ def _by_motion(report: _common.Report, found: dict, names: list[str], motions: l
             "limb_speed_ratio")
     at = np.array(names)
     report.table(("by motion", *(MEASURES[key] for key in keys)),
-                 [(f"{motion}: {title(row)}", *(_text(values[key][at == motion]) for key in keys))
+                 [(f"{motion}: {title(row)}", *(mean_text(values[key][at == motion]) for key in keys))
                   for motion in motions for row, values in found.items() if row != "truth"])
 
 

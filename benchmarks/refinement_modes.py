@@ -19,13 +19,12 @@ true body is in the air.
 from __future__ import annotations
 
 import zlib
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 
 import numpy as np
 
 from benchmarks import _common, corrupted, rows
-from benchmarks.refinement import _digits, interval
+from benchmarks.refinement import mean_text
 
 FIRST_SEED = 600
 WRONG_BETAS, ROOT_M = 1.0, 0.05
@@ -56,8 +55,7 @@ def main() -> None:
     report = _common.begin("Terms that act in modes of their own", args, ("numpy", "scipy", "torch"))
     jobs = [(mode, name, seed, args.seconds) for mode in args.modes for seed in range(FIRST_SEED, FIRST_SEED + args.seeds)
             for name in args.motions if name in ONLY.get(mode, args.motions)]
-    with ProcessPoolExecutor(args.jobs) as pool:
-        found = list(pool.map(run_clip, jobs))
+    found = _common.each(run_clip, jobs, args.jobs)
     for mode in args.modes:
         clips = [numbers for job, numbers in zip(jobs, found, strict=True) if job[0] == mode]
         report.table((mode, *MEASURES.values()), table_rows(mode, clips))
@@ -90,11 +88,10 @@ def about_ground(motion, truth) -> dict[str, float | None]:
 
     times, hands, true = truth.times_s, motion.joints_m[:, 22:], truth.joints_m[:, 22:]
     speed, true_speed = (np.linalg.norm(derivative(points, times, 1), axis=-1) for points in (hands, true))
-    count = len(times) - len(speed)
-    stand = (true_speed < STANDS_M_S) & (true[count // 2 :][: len(speed), :, 1] < ON_THE_GROUND_M)
+    stand = (true_speed < STANDS_M_S) & (true[:-1, :, 1] < ON_THE_GROUND_M)
     mass = np.asarray(MASS_SHARES)
     off = np.linalg.norm(derivative(np.einsum("j,tjc->tc", mass, motion.joints_m - truth.joints_m), times, 2), axis=-1)
-    flies = (truth.joints_m[..., 1].min(1) > IN_THE_AIR_M)[(len(times) - len(off)) // 2 :][: len(off)]
+    flies = truth.joints_m[1:-1, :, 1].min(1) > IN_THE_AIR_M
     low = np.array(list(FLESH_M.values()))
     depth, true_depth = (np.maximum(low - m.joints_m[:, FLESHY, 1], 0) for m in (motion, truth))
     return {"sunk_mm": 1000 * float(np.maximum(depth - true_depth, 0).sum(1).mean()),
@@ -136,8 +133,8 @@ def table_rows(mode: str, clips: list[dict]) -> list[tuple]:
     """A line a row of the mode, and the paired difference that its term makes."""
     names = MODES[mode]
     titles = {names[0]: f"with {mode}", names[1]: "without", "sfv": f"with {mode}" if names[0] == "sfv" else "the start left alone"}
-    out = [(titles[name], *(_text(_values(clips, name, key)) for key in MEASURES)) for name in names]
-    return [*out, ("difference", *(_text(_values(clips, names[0], key) - _values(clips, names[1], key)) for key in MEASURES))]
+    out = [(titles[name], *(mean_text(_values(clips, name, key)) for key in MEASURES)) for name in names]
+    return [*out, ("difference", *(mean_text(_values(clips, names[0], key) - _values(clips, names[1], key)) for key in MEASURES))]
 
 
 def _values(clips: list[dict], name: str, key: str) -> np.ndarray:
@@ -146,11 +143,6 @@ def _values(clips: list[dict], name: str, key: str) -> np.ndarray:
 
 def _mean(clips: list[dict], name: str, key: str) -> float:
     return float(np.nanmean(_values(clips, name, key)))
-
-
-def _text(values: np.ndarray) -> str:
-    found = interval(values)
-    return "-" if found is None else f"{'-' if found[0] < 0 else ''}{_digits(abs(found[0]), 3)} ± {_digits(found[1], 2)}"
 
 
 if __name__ == "__main__":
